@@ -1,0 +1,78 @@
+"""Reading a model folder in the official layout, and the official ID conditioning."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel
+
+# What a folder without `arc2face.json` means: "photo of a id person", the empty prompt, an ArcFace embedding.
+OFFICIAL_MANIFEST = {
+    "prompt": {
+        "tokens": [49406, 1125, 539, 320, 1014, 2533] + 71 * [49407],
+        "idToken": 1014,
+        "unconditional": [49406] + 76 * [49407],
+    },
+    "embeddingSize": 512,
+}
+
+
+class Arc2FaceModel(NamedTuple):
+    unet: UNet2DConditionModel
+    encoder: CLIPTextModel
+    vae: AutoencoderKL
+    scheduler_config: dict
+    manifest: dict
+
+
+def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Arc2FaceModel:
+    manifest = folder / "arc2face.json"
+    return Arc2FaceModel(
+        unet=UNet2DConditionModel.from_pretrained(folder / "arc2face", torch_dtype=dtype).eval(),
+        encoder=load_encoder(folder / "encoder").to(dtype),
+        vae=AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=dtype).eval(),
+        scheduler_config=json.loads((folder / "scheduler" / "scheduler_config.json").read_text()),
+        manifest=json.loads(manifest.read_text()) if manifest.exists() else OFFICIAL_MANIFEST,
+    )
+
+
+def load_encoder(folder: Path) -> CLIPTextModel:
+    """Transformers 4 wrote `text_model.` before every key and kept the position ids; transformers 5 does neither."""
+    state = torch.load(folder / "pytorch_model.bin", weights_only=True)
+    state.pop("text_model.embeddings.position_ids", None)
+    encoder = CLIPTextModel(CLIPTextConfig.from_json_file(folder / "config.json"))
+    encoder.load_state_dict({name.removeprefix("text_model."): value for name, value in state.items()})
+    return encoder.eval()
+
+
+@torch.no_grad()
+def encode_face(model: Arc2FaceModel, face_embedding: torch.Tensor) -> torch.Tensor:
+    """Conditioning [N, T, hidden] of unit-norm face embeddings [N, E].
+
+    The embedding, padded with zeros to the hidden size, replaces the token embedding at the id position; positions are
+    added after. Source: official Arc2Face, `project_face_embs`.
+    """
+    tokens = torch.tensor(model.manifest["prompt"]["tokens"]).expand(len(face_embedding), -1)
+    id_positions = tokens == model.manifest["prompt"]["idToken"]
+    padding = model.encoder.config.hidden_size - face_embedding.shape[1]
+    padded = torch.nn.functional.pad(face_embedding, (0, padding))
+
+    def inject(_module, _args, token_embeddings: torch.Tensor) -> torch.Tensor:
+        token_embeddings = token_embeddings.clone()
+        token_embeddings[id_positions] = padded
+        return token_embeddings
+
+    hook = model.encoder.embeddings.token_embedding.register_forward_hook(inject)
+    try:
+        return model.encoder(tokens).last_hidden_state
+    finally:
+        hook.remove()
+
+
+@torch.no_grad()
+def encode_nothing(model: Arc2FaceModel, batch: int) -> torch.Tensor:
+    """Unconditional branch of classifier-free guidance: the empty prompt through the same encoder."""
+    tokens = torch.tensor(model.manifest["prompt"]["unconditional"]).expand(batch, -1)
+    return model.encoder(tokens).last_hidden_state
