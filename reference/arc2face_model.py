@@ -48,24 +48,29 @@ def load_encoder(folder: Path) -> CLIPTextModel:
 
 
 @torch.no_grad()
-def encode_face(model: Arc2FaceModel, face_embedding: torch.Tensor) -> torch.Tensor:
-    """Conditioning [N, T, hidden] of unit-norm face embeddings [N, E].
+def embed_prompt(model: Arc2FaceModel, face_embedding: torch.Tensor) -> torch.Tensor:
+    """Token embeddings [N, T, hidden] of the prompt, with the unit-norm face embeddings [N, E] in place of `id`.
 
-    The embedding, padded with zeros to the hidden size, replaces the token embedding at the id position; positions are
-    added after. Source: official Arc2Face, `project_face_embs`.
+    A face embedding is padded with zeros to the hidden size; positions are not yet added.
+    Source: official Arc2Face, `project_face_embs`.
     """
     tokens = torch.tensor(model.manifest["prompt"]["tokens"]).expand(len(face_embedding), -1)
-    id_positions = tokens == model.manifest["prompt"]["idToken"]
+    token_embeddings = model.encoder.embeddings.token_embedding(tokens)
     padding = model.encoder.config.hidden_size - face_embedding.shape[1]
-    padded = torch.nn.functional.pad(face_embedding, (0, padding))
+    token_embeddings[tokens == model.manifest["prompt"]["idToken"]] = torch.nn.functional.pad(
+        face_embedding.to(token_embeddings.dtype), (0, padding)
+    )
+    return token_embeddings
 
-    def inject(_module, _args, token_embeddings: torch.Tensor) -> torch.Tensor:
-        token_embeddings = token_embeddings.clone()
-        token_embeddings[id_positions] = padded
-        return token_embeddings
 
-    hook = model.encoder.embeddings.token_embedding.register_forward_hook(inject)
+@torch.no_grad()
+def encode_face(model: Arc2FaceModel, face_embedding: torch.Tensor) -> torch.Tensor:
+    """Conditioning [N, T, hidden] of unit-norm face embeddings [N, E]."""
+    token_embeddings = embed_prompt(model, face_embedding)
+    # The encoder takes ids only, so the embeddings enter where the ids' own would come out.
+    hook = model.encoder.embeddings.token_embedding.register_forward_hook(lambda *_: token_embeddings)
     try:
+        tokens = torch.tensor(model.manifest["prompt"]["tokens"]).expand(len(face_embedding), -1)
         return model.encoder(tokens).last_hidden_state
     finally:
         hook.remove()
