@@ -1,0 +1,23 @@
+import type { Operator } from "../value.js";
+import { elementwiseOperators } from "./elementwise.js";
+import { linearOperators } from "./linear.js";
+import { normalizationOperators } from "./normalization.js";
+import { reductionOperators } from "./reduction.js";
+import { shapeOperators } from "./shape.js";
+
+export * from "./elementwise.js";
+export { type AttentionOptions, attention, type ConvOptions, conv, matmul } from "./linear.js";
+export { instanceNormalization, layerNormalization } from "./normalization.js";
+export { type ReduceOptions, reduceMean, reduceSum } from "./reduction.js";
+export { concat, gather, pad, reshape, slice, split, squeeze, transpose, unsqueeze, upsampleNearest } from "./shape.js";
+
+/** Every operator that graphs of this project may contain, by ONNX name. */
+export const operators: ReadonlyMap<string, Operator> = new Map(
+  Object.entries<Operator>({
+    ...elementwiseOperators,
+    ...linearOperators,
+    ...normalizationOperators,
+    ...reductionOperators,
+    ...shapeOperators,
+  }),
+);

@@ -1,0 +1,49 @@
+import { apply1, Float, Mismatch, type Operator, type Value } from "../value.js";
+import { dimAt, intAttribute, required, requireRank } from "./inference.js";
+
+/** Normalizations. All keep the shape of their first operand. */
+
+/** Per-channel parameters (operands from 1 on) must be vectors as long as the channel axis. */
+function perChannel(type: string): Operator {
+  return {
+    type,
+    infer: (inputs) => {
+      const x = required(inputs, 0);
+      for (const parameter of inputs.slice(1)) {
+        if (parameter === undefined) continue;
+        requireRank(parameter, 1);
+        if (dimAt(parameter, 0) !== dimAt(x, 1))
+          throw new Mismatch(`${dimAt(x, 1)} channels, ${dimAt(parameter, 0)} parameters`);
+      }
+      return [x];
+    },
+  };
+}
+
+export const normalizationOperators = {
+  InstanceNormalization: perChannel("InstanceNormalization"),
+  BatchNormalization: perChannel("BatchNormalization"),
+  GroupNormalization: perChannel("GroupNormalization"),
+  LayerNormalization: {
+    type: "LayerNormalization",
+    infer: (inputs, attributes) => {
+      const [x, scale] = [required(inputs, 0), required(inputs, 1)];
+      const axis = intAttribute(attributes, "axis", -1);
+      if (axis === -1 && dimAt(x, -1) !== dimAt(scale, -1)) {
+        throw new Mismatch(`the last axis has ${dimAt(x, -1)} elements, the scale ${dimAt(scale, -1)}`);
+      }
+      return [x];
+    },
+  },
+  LpNormalization: { type: "LpNormalization", infer: (inputs) => [required(inputs, 0)] },
+} as const satisfies Record<string, Operator>;
+
+const ops = normalizationOperators;
+
+/** Normalizes every (sample, channel) over its positions. x [N, C, ...], scale and bias [C]. */
+export const instanceNormalization = (x: Value, scale: Value, bias: Value, epsilon: number): Value =>
+  apply1(ops.InstanceNormalization, [x, scale, bias], { epsilon: new Float(epsilon) });
+
+/** Normalizes over the last axis. x [..., C], scale and bias [C]. */
+export const layerNormalization = (x: Value, scale: Value, bias: Value, epsilon: number): Value =>
+  apply1(ops.LayerNormalization, [x, scale, bias], { axis: -1, epsilon: new Float(epsilon) });

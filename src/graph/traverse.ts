@@ -1,0 +1,25 @@
+import type { Node, Value } from "./value.js";
+
+/** The nodes that `outputs` depend on, each after the nodes it reads. Iterative: graphs are thousands of nodes deep. */
+export function topologicalOrder(outputs: Iterable<Value>): Node[] {
+  const order: Node[] = [];
+  const state = new Map<Node, "open" | "done">();
+  const stack: Node[] = [];
+  const push = (value: Value | undefined) => {
+    if (value?.origin.kind === "node" && !state.has(value.origin.node)) stack.push(value.origin.node);
+  };
+  for (const output of outputs) {
+    push(output);
+    for (let node = stack.at(-1); node !== undefined; node = stack.at(-1)) {
+      if (state.get(node) === undefined) {
+        state.set(node, "open");
+        node.inputs.toReversed().forEach(push);
+      } else {
+        stack.pop();
+        if (state.get(node) === "open") order.push(node);
+        state.set(node, "done");
+      }
+    }
+  }
+  return order;
+}

@@ -1,0 +1,119 @@
+import { z } from "zod";
+import { ShapeError } from "../errors.js";
+import {
+  add,
+  attention,
+  equal,
+  gather,
+  gelu,
+  pad,
+  quickGelu,
+  slice,
+  unsqueeze,
+  where,
+} from "../graph/operators/index.js";
+import { constant, describe, size, type Value } from "../graph/value.js";
+import type { Weights } from "../graph/weights.js";
+import { parseConfig } from "./config.js";
+import { embeddingTable, layerNorm, linear } from "./layers.js";
+
+const positive = z.int().positive();
+
+/**
+ * The `config.json` of transformers' CLIPTextModel; defaults are transformers' own. transformers adds keys with every
+ * release that do not change the network (dropout, generation, tracing), so keys that are not listed are passed over.
+ */
+const schema = z
+  .object({
+    model_type: z.literal("clip_text_model", { error: "expected a clip_text_model" }).optional(),
+    vocab_size: positive.default(49408),
+    hidden_size: positive.default(512),
+    intermediate_size: positive.default(2048),
+    num_hidden_layers: positive.default(12),
+    num_attention_heads: positive.default(8),
+    max_position_embeddings: positive.default(77),
+    hidden_act: z.enum(["quick_gelu", "gelu"]).default("quick_gelu"),
+    layer_norm_eps: z.number().positive().default(1e-5),
+  })
+  .refine((config) => config.hidden_size % config.num_attention_heads === 0, {
+    path: ["hidden_size"],
+    message: "must be divisible by num_attention_heads",
+  });
+
+export type FaceEncoderConfig = z.output<typeof schema>;
+
+/** Checks a face encoder's `config.json`. @throws CheckpointError naming each key with an unsupported value */
+export const parseFaceEncoderConfig = (json: unknown, where = "encoder config"): FaceEncoderConfig =>
+  parseConfig(schema, json, where);
+
+/**
+ * The prompt's token embeddings, with the face embedding in place of the identity token's.
+ * Source: Arc2Face §3.3 (s = {e1, e2, e3, w, e5}; w zero-padded to the width of e).
+ * @param tokens        i64 [N, L]
+ * @param faceEmbedding float [N, E], E at most hidden_size, unit norm
+ * @param idToken       the token that the face embedding replaces; a row without it is left as it is
+ * @returns tokenEmbeddings, float [N, L, hidden_size], before positions are added
+ */
+export function injectIdentity(
+  w: Weights,
+  config: FaceEncoderConfig,
+  tokens: Value,
+  faceEmbedding: Value,
+  idToken: number,
+): Value {
+  const padding = config.hidden_size - size(faceEmbedding, 1);
+  if (padding < 0)
+    throw new ShapeError(`injectIdentity: ${describe(faceEmbedding)} is wider than ${config.hidden_size}`);
+  const table = embeddingTable(textModel(w).at("embeddings.token_embedding"), config.vocab_size, config.hidden_size);
+  const identity = padding === 0 ? faceEmbedding : pad(faceEmbedding, [0, 0, 0, padding]);
+  const isIdentity = equal(tokens, constant({ dtype: "i64", shape: [], data: BigInt64Array.of(BigInt(idToken)) }));
+  return where(unsqueeze(isIdentity, [2]), unsqueeze(identity, [1]), gather(table, tokens));
+}
+
+/**
+ * The face encoder: a CLIP text model with a causal mask; its output is what the UNet attends to.
+ * Source: Arc2Face §3.3; Radford 2021 §2.4; transformers CLIPTextModel (last hidden state after the final norm).
+ * @param tokenEmbeddings float [N, L, hidden_size]
+ * @returns conditioning, float [N, L, hidden_size]
+ */
+export function faceEncoder(w: Weights, config: FaceEncoderConfig, tokenEmbeddings: Value): Value {
+  const model = textModel(w);
+  const length = size(tokenEmbeddings, 1);
+  const positions = embeddingTable(
+    model.at("embeddings.position_embedding"),
+    config.max_position_embeddings,
+    config.hidden_size,
+  );
+  if (length > config.max_position_embeddings) {
+    throw new ShapeError(`faceEncoder: ${length} tokens, at most ${config.max_position_embeddings} have positions`);
+  }
+  let h = add(tokenEmbeddings, slice(positions, 0, 0, length));
+  for (let i = 0; i < config.num_hidden_layers; i++) {
+    const layer = model.at("encoder.layers").at(i);
+    h = add(
+      h,
+      selfAttention(layer.at("self_attn"), layerNorm(layer.at("layer_norm1"), h, config.layer_norm_eps), config),
+    );
+    h = add(h, mlp(layer.at("mlp"), layerNorm(layer.at("layer_norm2"), h, config.layer_norm_eps), config));
+  }
+  return layerNorm(model.at("final_layer_norm"), h, config.layer_norm_eps);
+}
+
+/** Files written by transformers before release 5 put everything below `text_model.`. */
+function textModel(w: Weights): Weights {
+  return w.has("text_model.final_layer_norm.weight") ? w.at("text_model") : w;
+}
+
+function selfAttention(w: Weights, x: Value, config: FaceEncoderConfig): Value {
+  const project = (name: string, from: Value) => linear(w.at(name), from, config.hidden_size);
+  const mixed = attention(project("q_proj", x), project("k_proj", x), project("v_proj", x), {
+    heads: config.num_attention_heads,
+    causal: true,
+  });
+  return project("out_proj", mixed);
+}
+
+function mlp(w: Weights, x: Value, config: FaceEncoderConfig): Value {
+  const activation = config.hidden_act === "gelu" ? gelu : quickGelu;
+  return linear(w.at("fc2"), activation(linear(w.at("fc1"), x, config.intermediate_size)), config.hidden_size);
+}
