@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL
-from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPTextModel
+
+from weights import save_tensors
 
 # https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5, scheduler/scheduler_config.json, verbatim.
 SCHEDULER_CONFIG = {
@@ -98,10 +99,9 @@ def write_vae(vae: AutoencoderKL, folder: Path) -> None:
             "up_block_types": list(config.up_block_types),
         },
     )
-    save_file(
-        {old_attention_name(name): value.contiguous() for name, value in vae.state_dict().items()},
+    save_tensors(
+        {old_attention_name(name): value for name, value in vae.state_dict().items()},
         folder / "diffusion_pytorch_model.safetensors",
-        metadata={"format": "pt"},
     )
 
 

@@ -1,31 +1,23 @@
 """test/fixtures/parity: inputs and outputs of the tiny checkpoint's networks and of every module in them."""
 
-from pathlib import Path
-
 import torch
 from diffusers import AutoencoderKL
-from safetensors.torch import save_file
 from torch.nn.functional import normalize
 
 from arc2face_model import Arc2FaceModel, embed_prompt, encode_face, encode_nothing, load_model
 from record import Tensors, record
-from weights import FIXTURES, generator
+from weights import FIXTURES, generator, save_tensors
 
 
 def main() -> None:
     folder = FIXTURES / "parity"
-    folder.mkdir(parents=True, exist_ok=True)
     model = load_model(FIXTURES / "tiny")
     face_embedding = normalize(torch.randn(3, 24, generator=generator(10)), dim=1)
     conditioning = encode_face(model, face_embedding)
-    save(record_encoder(model, face_embedding), folder / "encoder.safetensors")
-    save(record_unet(model, conditioning), folder / "unet.safetensors")
-    save(record_unet_modules(model, conditioning[:2]), folder / "unet-modules.safetensors")
-    save(record_vae(model.vae), folder / "vae.safetensors")
-
-
-def save(tensors: Tensors, path: Path) -> None:
-    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+    save_tensors(record_encoder(model, face_embedding), folder / "encoder.safetensors")
+    save_tensors(record_unet(model, conditioning), folder / "unet.safetensors")
+    save_tensors(record_unet_modules(model, conditioning[:2]), folder / "unet-modules.safetensors")
+    save_tensors(record_vae(model.vae), folder / "vae.safetensors")
 
 
 def record_encoder(model: Arc2FaceModel, face_embedding: torch.Tensor) -> Tensors:

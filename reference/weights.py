@@ -1,8 +1,9 @@
-"""Random weights that keep a network alive, and the paths that every script shares."""
+"""Random weights that keep a network alive, and where fixtures go."""
 
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 FIXTURES = Path(__file__).resolve().parent.parent / "test" / "fixtures"
@@ -35,3 +36,8 @@ def randomize(network: nn.Module, seed: int) -> nn.Module:
         else:
             parameter.copy_(noise / parameter[0].numel() ** 0.5)
     return network.eval()
+
+
+def save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path, metadata={"format": "pt"})
