@@ -1,0 +1,45 @@
+import { InputError } from "../errors.js";
+
+/** An 8-bit sRGB picture without alpha: rows from the top, pixels from the left, R G B. */
+export interface Image {
+  /** uint8 [heightPx, widthPx, 3] */
+  readonly data: Uint8Array;
+  readonly widthPx: number;
+  readonly heightPx: number;
+}
+
+/** A colour as R, G, B, each 0 to 255. */
+export type Rgb = readonly [number, number, number];
+
+/**
+ * Wraps pixels as an image without copying.
+ * @param data uint8 [heightPx, widthPx, 3]
+ * @throws InputError if the sizes are not positive integers, or do not fit the data
+ */
+export function image(widthPx: number, heightPx: number, data: Uint8Array): Image {
+  if (!Number.isInteger(widthPx) || !Number.isInteger(heightPx) || widthPx < 1 || heightPx < 1) {
+    throw new InputError(`An image needs a width and a height of at least 1 pixel; these are ${widthPx}x${heightPx}.`);
+  }
+  if (data.length !== widthPx * heightPx * 3) {
+    throw new InputError(
+      `${data.length} bytes do not make an RGB image of ${widthPx}x${heightPx}: ${widthPx * heightPx * 3} are needed.`,
+    );
+  }
+  return { data, widthPx, heightPx };
+}
+
+/** An image of one colour. */
+export function solidImage(widthPx: number, heightPx: number, [red, green, blue]: Rgb): Image {
+  const data = new Uint8Array(widthPx * heightPx * 3);
+  for (let i = 0; i < data.length; i += 3) {
+    data[i] = red;
+    data[i + 1] = green;
+    data[i + 2] = blue;
+  }
+  return image(widthPx, heightPx, data);
+}
+
+/** sharp's description of an `Image`'s bytes. */
+export function rawPixels({ widthPx, heightPx }: Image) {
+  return { raw: { width: widthPx, height: heightPx, channels: 3 } } as const;
+}
