@@ -37,9 +37,13 @@ export function allocate<D extends DType>(dtype: D, length: number): TypedArrays
   return new arrayTypes[dtype](length) as TypedArrays[D];
 }
 
-/** A view of `byteLength` bytes of `buffer` as elements of `dtype`; copies when the offset is not aligned. */
+/** The bytes as elements of `dtype`: a view, or a copy when their offset is not aligned. */
 export function viewBytes<D extends DType>(dtype: D, bytes: Uint8Array): TypedArrays[D] {
   const type = arrayTypes[dtype];
   const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
-  return new type(aligned.buffer, aligned.byteOffset, aligned.byteLength / type.BYTES_PER_ELEMENT) as TypedArrays[D];
+  return new type(
+    aligned.buffer as ArrayBuffer,
+    aligned.byteOffset,
+    aligned.byteLength / type.BYTES_PER_ELEMENT,
+  ) as TypedArrays[D];
 }

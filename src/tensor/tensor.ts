@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.js";
-import { allocate, type DType, type TypedArrays } from "./dtype.js";
+import { allocate, bytesPerElement, type DType, type TypedArrays } from "./dtype.js";
 
 export type Shape = readonly number[];
 
@@ -34,4 +34,14 @@ export function zeros<D extends DType>(dtype: D, shape: Shape): Tensor<D> {
 /** A float32 tensor from plain numbers. */
 export function f32(shape: Shape, values: ArrayLike<number>): Tensor<"f32"> {
   return tensor("f32", shape, values instanceof Float32Array ? values : Float32Array.from(values));
+}
+
+/** Bytes that a tensor takes, or undefined when that is beyond what a number holds exactly. */
+export function byteLengthOf(dtype: DType, shape: Shape): number | undefined {
+  let bytes = bytesPerElement(dtype);
+  for (const size of shape) {
+    bytes *= size;
+    if (!Number.isSafeInteger(bytes)) return undefined;
+  }
+  return bytes;
 }
