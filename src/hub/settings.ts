@@ -1,0 +1,34 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** Where weights are kept and how the hub is reached. */
+export interface HubSettings {
+  /** Absolute folder of the cache. */
+  readonly cacheFolder: string;
+  /** Base URL of the Hugging Face hub or of a mirror, without a slash at the end. */
+  readonly endpoint: string;
+  /** Access token; sent to `endpoint` only. */
+  readonly token: string | undefined;
+  /** Nothing is fetched: only what is cached may be used. */
+  readonly offline: boolean;
+}
+
+/**
+ * Reads the settings from environment variables: `ARC2FACE_CACHE` (else `XDG_CACHE_HOME`, else the platform's cache
+ * folder), and, with the meaning they have in Hugging Face's own tools, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`.
+ */
+export function readHubSettings(env: NodeJS.ProcessEnv = process.env): HubSettings {
+  return {
+    cacheFolder: env.ARC2FACE_CACHE || join(platformCacheFolder(env), "arc2face"),
+    endpoint: (env.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, ""),
+    token: env.HF_TOKEN || undefined,
+    offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? ""),
+  };
+}
+
+function platformCacheFolder(env: NodeJS.ProcessEnv): string {
+  if (env.XDG_CACHE_HOME) return env.XDG_CACHE_HOME;
+  if (process.platform === "darwin") return join(homedir(), "Library", "Caches");
+  if (process.platform === "win32") return env.LOCALAPPDATA || join(homedir(), "AppData", "Local");
+  return join(homedir(), ".cache");
+}
