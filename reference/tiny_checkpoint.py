@@ -17,6 +17,7 @@ MANIFEST = {
     },
     "embeddingSize": 24,
     "recogniser": {"name": "tiny-recogniser", "sha256": hashlib.sha256(b"tiny-recogniser").hexdigest()},
+    "defaults": {"sampler": "dpm++", "steps": 25, "guidanceScale": 3.0},
     "licence": "MIT",
 }
 
