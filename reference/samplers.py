@@ -134,7 +134,6 @@ def variants():
         yield "dpm++", {"solver_order": order, "final_sigmas_type": "sigma_min", "lower_order_final": False}, 0
         yield "dpm++", {"solver_order": order, "final_sigmas_type": "sigma_min", "euler_at_final": True}, 0
     yield "dpm++", {"use_karras_sigmas": True, "final_sigmas_type": "sigma_min"}, 0
-    yield "dpm++", {"use_karras_sigmas": True, "beta_schedule": "squaredcos_cap_v2"}, 0
 
 
 class Numbers:
