@@ -6,7 +6,7 @@ import { writeFileAtomic } from "../tensor/atomic-file.js";
 import { type CatalogModel, catalog, catalogParts, findCatalogModel } from "./catalog.js";
 import { fetchRepositoryFile, readRepository } from "./hugging-face.js";
 import { type Model, type ModelFile, manifestName, modelFolder, readManifest } from "./models.js";
-import { type FileRecord, fileBytes, unstatedLicence } from "./record.js";
+import { fileBytes, unstatedLicence } from "./record.js";
 import { type ResolveOptions, resolveFile } from "./resolve.js";
 import { readHubSettings } from "./settings.js";
 import { parseHubRepository, parseLocalPath } from "./source.js";
@@ -62,17 +62,18 @@ async function pullCatalogModel(model: CatalogModel, options: PullOptions): Prom
   }
   const folder = modelFolder(readHubSettings(), model.name);
   const present = (await readManifest(folder))?.files ?? [];
-  const kept = new Map(present.map((file) => [file.path, file]));
+  const held = new Map(present.map((file) => [file.path, file]));
+  const fetched: FetchedFile[] = [];
   for (const { path, part, source, licence, sha256 } of model.files) {
-    const isWanted = part === undefined || options.parts?.includes(part) || kept.has(path);
+    const old = held.get(path);
+    const isWanted = old || part === undefined || options.parts?.includes(part);
     if (!isWanted) continue;
-    const held = kept.get(path);
-    if (held && !options.refresh && (await fileBytes(join(folder, path))) === held.bytes) continue;
+    if (old && !options.refresh && (await fileBytes(join(folder, path))) === old.bytes) continue;
     const { path: cached, ...origin } = await resolveFile(source, { ...options, sha256 });
-    await placeFile(cached, join(folder, path));
-    kept.set(path, { ...origin, path, licence: origin.licence === unstatedLicence ? licence : origin.licence });
+    const stated = origin.licence === unstatedLicence ? licence : origin.licence;
+    fetched.push({ cached, file: { ...origin, path, licence: stated } });
   }
-  return writeManifest(folder, model.name, [...kept.values()]);
+  return assemble(folder, model.name, present, fetched);
 }
 
 async function pullRepository(source: string, options: PullOptions): Promise<Model> {
@@ -89,15 +90,16 @@ async function pullRepository(source: string, options: PullOptions): Promise<Mod
   const state = await readRepository(repository, undefined, settings, options);
   const paths = state.files.map(({ path }) => path);
   const selected = new Set(options.include ? paths.filter(options.include) : selectModelFiles(paths));
+  selected.delete(manifestName);
   if (selected.size === 0) throw new InputError(`${source} holds no model files; give a model repository`);
-  const files: ModelFile[] = [];
+  const fetched: FetchedFile[] = [];
   for (const file of state.files.filter(({ path }) => selected.has(path))) {
-    const { path, record } = await fetchRepositoryFile(state, file, settings, options);
-    await placeFile(path, join(folder, file.path));
-    files.push(modelFile(file.path, record));
+    const { path: cached, record } = await fetchRepositoryFile(state, file, settings, options);
+    const { retrievedAt: _, ...origin } = record;
+    fetched.push({ cached, file: { ...origin, path: file.path } });
   }
   for (const { path } of present?.files ?? []) if (!selected.has(path)) await rm(join(folder, path), { force: true });
-  return writeManifest(folder, source, files);
+  return assemble(folder, source, [], fetched);
 }
 
 /**
@@ -122,12 +124,22 @@ async function isWhole(folder: string, files: readonly ModelFile[]): Promise<boo
   return true;
 }
 
-function modelFile(path: string, { source, origin, licence, sha256, bytes }: FileRecord): ModelFile {
-  return { path, source, origin, licence, sha256, bytes };
+/** A file of a model that is in the cache, and not yet in the model's folder. */
+interface FetchedFile {
+  readonly cached: string;
+  readonly file: ModelFile;
 }
 
-async function writeManifest(folder: string, source: string, files: ModelFile[]): Promise<Model> {
-  const manifest = { source, pulledAt: new Date().toISOString(), files };
+/** Puts files into a model's folder beside those it holds. All are fetched by then: a model is not left half new. */
+async function assemble(
+  folder: string,
+  source: string,
+  held: readonly ModelFile[],
+  fetched: readonly FetchedFile[],
+): Promise<Model> {
+  for (const { cached, file } of fetched) await placeFile(cached, join(folder, file.path));
+  const files = new Map([...held, ...fetched.map(({ file }) => file)].map((file) => [file.path, file]));
+  const manifest = { source, pulledAt: new Date().toISOString(), files: [...files.values()] };
   await writeFileAtomic(join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
   return { ...manifest, folder };
 }
