@@ -1,10 +1,10 @@
-import { constants } from "node:buffer";
 import type { FileHandle } from "node:fs/promises";
 import { CheckpointError, InputError, ShapeError } from "../errors.js";
 import { writeFileAtomic } from "./atomic-file.js";
-import { bytesPerElement, type DType, viewBytes } from "./dtype.js";
-import { readExactly, withFile } from "./files.js";
+import { bytesPerElement, type DType } from "./dtype.js";
+import { readElements, readExactly, withFile } from "./files.js";
 import { type HeaderValue, parseHeaderJson } from "./header-json.js";
+import { quote } from "./quote.js";
 import { safetensorsDTypes } from "./safetensors-dtypes.js";
 import { byteLengthOf, elementCount, type Shape, type Tensor, tensor } from "./tensor.js";
 
@@ -52,19 +52,7 @@ export function readTensor(file: SafetensorsFile, name: string): Promise<Tensor>
   const entry = file.entries.get(name);
   if (entry === undefined) return Promise.reject(new CheckpointError(`${file.path} has no tensor ${quote(name)}.`));
   return withFile(file.path, async (handle) => {
-    if (entry.byteLength > constants.MAX_LENGTH) {
-      throw new CheckpointError(
-        `Tensor ${quote(name)} has ${entry.byteLength} bytes, more than this Node.js can hold.`,
-      );
-    }
-    const bytes = new Uint8Array(entry.byteLength);
-    await readExactly(handle, bytes, entry.offset);
-    if (entry.dtype === "bool" && bytes.some((byte) => byte > 1)) {
-      throw new CheckpointError(
-        `Tensor ${quote(name)} is bool but holds bytes other than 0 and 1; the file is damaged.`,
-      );
-    }
-    return tensor(entry.dtype, entry.shape, viewBytes(entry.dtype, bytes));
+    return tensor(entry.dtype, entry.shape, await readElements(handle, entry.dtype, entry.offset, entry.byteLength));
   });
 }
 
@@ -227,9 +215,4 @@ function checkLayout(entries: ReadonlyMap<string, TensorEntry>, dataStart: numbe
   if (expected !== size) {
     throw new CheckpointError(`The header describes ${expected} bytes but the file has ${size}; fetch it again.`);
   }
-}
-
-/** A name from the file, made fit for a message. */
-function quote(name: string): string {
-  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
 }
