@@ -34,7 +34,7 @@ export function attentionLayer(w: Weights, x: Value, context: Value, heads: numb
 }
 
 /** GEGLU feed-forward network of four times the width. Source: Shazeer 2020. */
-function feedForward(w: Weights, x: Value): Value {
+export function feedForward(w: Weights, x: Value): Value {
   const [width, inner] = [size(x, 2), 4 * size(x, 2)];
   const [value, gate] = split(linear(w.at("net.0.proj"), x, 2 * inner), [inner, inner], 2) as [Value, Value];
   return linear(w.at("net.2"), mul(value, gelu(gate)), width);

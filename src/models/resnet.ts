@@ -9,6 +9,8 @@ export interface ResnetOptions {
   readonly eps: number;
   /** How the timestep enters: added after the first convolution, or as scale and shift of the second norm. */
   readonly timeScaleShift?: "default" | "scale_shift";
+  /** Default: SiLU. */
+  readonly activation?: (x: Value) => Value;
   /** The sum is divided by this; default 1. */
   readonly outputScale?: number;
 }
@@ -22,26 +24,22 @@ export interface ResnetOptions {
  * @throws CheckpointError if a weight is missing or has another shape
  */
 export function resnetBlock(w: Weights, x: Value, temb: Value | undefined, options: ResnetOptions): Value {
-  const { outChannels, groups, eps, timeScaleShift = "default", outputScale = 1 } = options;
+  const { outChannels, groups, eps, timeScaleShift = "default", activation = silu, outputScale = 1 } = options;
   const conv3x3 = { outChannels, kernel: 3, padding: 1 };
   const scaleShift = temb !== undefined && timeScaleShift === "scale_shift";
-  let h = conv2d(w.at("conv1"), silu(groupNorm(w.at("norm1"), x, { groups, eps })), conv3x3);
-  const time = temb && timeProjection(w, temb, scaleShift ? 2 * outChannels : outChannels);
+  let h = conv2d(w.at("conv1"), activation(groupNorm(w.at("norm1"), x, { groups, eps })), conv3x3);
+  const timeFeatures = scaleShift ? 2 * outChannels : outChannels;
+  const time = temb && unsqueeze(linear(w.at("time_emb_proj"), activation(temb), timeFeatures), [2, 3]);
   if (time && !scaleShift) h = add(h, time);
   h = groupNorm(w.at("norm2"), h, { groups, eps });
   if (time && scaleShift) {
     const [scale, shift] = [slice(time, 1, 0, outChannels), slice(time, 1, outChannels, 2 * outChannels)];
     h = add(mul(h, add(scale, 1)), shift);
   }
-  h = conv2d(w.at("conv2"), silu(h), conv3x3);
+  h = conv2d(w.at("conv2"), activation(h), conv3x3);
   const skip = size(x, 1) === outChannels ? x : conv2d(w.at("conv_shortcut"), x, { outChannels, kernel: 1 });
   const sum = add(skip, h);
   return outputScale === 1 ? sum : div(sum, outputScale);
-}
-
-/** float [N, features, 1, 1] */
-function timeProjection(w: Weights, temb: Value, features: number): Value {
-  return unsqueeze(linear(w.at("time_emb_proj"), silu(temb), features), [2, 3]);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { concat, cos, mul, silu, sin, unsqueeze } from "../graph/operators/index.js";
+import { concat, cos, gelu, mul, silu, sin, sub, unsqueeze } from "../graph/operators/index.js";
 import { floats, size, type Value } from "../graph/value.js";
 import type { Weights } from "../graph/weights.js";
 import { spatialSelfAttention, spatialTransformer } from "./attention.js";
@@ -21,7 +21,8 @@ export function unet(w: Weights, config: UNetConfig, latents: Value, timesteps: 
   const channels = config.block_out_channels;
   const last = channels.length - 1;
 
-  let h = conv2d(w.at("conv_in"), latents, { outChannels: channels[0] as number, kernel: 3, padding: 1 });
+  const x = config.center_input_sample ? sub(mul(latents, 2), 1) : latents;
+  let h = conv2d(w.at("conv_in"), x, { outChannels: channels[0] as number, ...same(config.conv_in_kernel) });
   const skips = [h];
   for (const [i, type] of config.down_block_types.entries()) {
     const block = w.at("down_blocks").at(i);
@@ -52,17 +53,23 @@ export function unet(w: Weights, config: UNetConfig, latents: Value, timesteps: 
     if (i < last && skip) h = upsample(block.at("upsamplers.0"), h, [size(skip, 2), size(skip, 3)]);
   }
 
-  h = silu(groupNorm(w.at("conv_norm_out"), h, { groups: config.norm_num_groups, eps: config.norm_eps }));
-  return conv2d(w.at("conv_out"), h, { outChannels: config.out_channels, kernel: 3, padding: 1 });
+  h = groupNorm(w.at("conv_norm_out"), h, { groups: config.norm_num_groups, eps: config.norm_eps });
+  const out = { outChannels: config.out_channels, ...same(config.conv_out_kernel) };
+  return conv2d(w.at("conv_out"), activation(config)(h), out);
 }
+
+/** A kernel with the padding that keeps the size. */
+const same = (kernel: number) => ({ kernel, padding: Math.floor((kernel - 1) / 2) });
+
+const activation = (config: UNetConfig) => (config.act_fn === "gelu" ? gelu : silu);
 
 /**
  * Sinusoidal features of the timestep through a two-layer network.
  * Source: Ho 2020 §3.3; Vaswani 2017 §3.5.
  * @param timesteps float [N]
- * @returns float [N, 4 * block_out_channels[0]]
+ * @returns float [N, time_embedding_dim], by default four times the first block's width
  */
-function timeEmbedding(w: Weights, config: UNetConfig, timesteps: Value): Value {
+export function timeEmbedding(w: Weights, config: UNetConfig, timesteps: Value): Value {
   const features = config.block_out_channels[0] as number;
   const half = Math.floor(features / 2);
   const frequencies = Array.from({ length: half }, (_, i) =>
@@ -70,8 +77,8 @@ function timeEmbedding(w: Weights, config: UNetConfig, timesteps: Value): Value 
   );
   const angles = mul(unsqueeze(timesteps, [1]), floats(frequencies));
   const sinusoids = concat(config.flip_sin_to_cos ? [cos(angles), sin(angles)] : [sin(angles), cos(angles)], 1);
-  const width = 4 * features;
-  return linear(w.at("linear_2"), silu(linear(w.at("linear_1"), sinusoids, width)), width);
+  const width = config.time_embedding_dim ?? 4 * features;
+  return linear(w.at("linear_2"), activation(config)(linear(w.at("linear_1"), sinusoids, width)), width);
 }
 
 function midBlock(w: Weights, config: UNetConfig, x: Value, temb: Value, conditioning: Value): Value {
@@ -110,6 +117,7 @@ function resnetOptions(config: UNetConfig, outChannels: number): ResnetOptions {
     outChannels,
     groups: config.norm_num_groups,
     eps: config.norm_eps,
+    activation: activation(config),
     timeScaleShift: config.resnet_time_scale_shift,
   };
 }
