@@ -11,6 +11,7 @@ import { type RetryOptions, TransientError, withRetries } from "./retry.js";
 export interface Progress {
   /** Path inside the repository or package. */
   readonly file: string;
+  /** Bytes that are here, counting what an earlier run received; for a package, those of all its files. */
   readonly receivedBytes: number;
   readonly totalBytes: number;
 }

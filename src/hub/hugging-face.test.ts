@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { cutAfter, FakeHub, sha256, stallAfter } from "../../test/hub/fake-hub.js";
-import { DownloadError, InputError } from "../errors.js";
+import { DownloadError } from "../errors.js";
 import type { Progress } from "./download.js";
 import { resolveFile } from "./resolve.js";
 
@@ -275,27 +275,6 @@ describe("access", () => {
     expect((await resolveFile(source, { ...quick, refresh: true })).sha256).toBe(sha256(weights));
     await expect(resolveFile(`hf:${hub.repository}/unet/config.json`)).rejects.toThrow(/HF_HUB_OFFLINE is set/);
     expect(hub.requests).toHaveLength(0);
-  });
-});
-
-describe("local files", () => {
-  test("are hashed where they are", async () => {
-    const path = join(cache, "mine.onnx");
-    await writeFile(path, "abc");
-    const sha = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-    expect(await resolveFile(`file:${path}`, { sha256: sha.toUpperCase() })).toMatchObject({
-      path,
-      sha256: sha,
-      bytes: 3,
-    });
-    await expect(resolveFile(`file:${path}`, { sha256: "0".repeat(64) })).rejects.toThrow(
-      /expected sha256 0{64}, found/,
-    );
-    expect(await readFile(path, "utf8")).toBe("abc");
-  });
-
-  test("must exist", async () => {
-    await expect(resolveFile(`file:${join(cache, "absent")}`)).rejects.toThrow(InputError);
   });
 });
 

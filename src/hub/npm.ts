@@ -43,14 +43,17 @@ export async function fetchPackageFile(
     // Stops the transfer when an entry is refused; pacote has no other means.
     const refusal = new AbortController();
     const signal = AbortSignal.any([refusal.signal, ...(options.signal ? [options.signal] : [])]);
-    const npmOptions = { ...config, signal, fullMetadata: true as const };
+    const npmOptions = { ...config, signal, fullMetadata: true as const, packumentCache: new Map() };
     try {
       const manifest = await pacote.manifest(spec, npmOptions);
       const { _integrity: integrity, _resolved: resolved } = manifest;
       if (!integrity) throw new DownloadError(`${name}: the registry states no integrity, so it cannot be verified`);
       let content = { sha256: "", bytes: 0 };
       await writeFileAtomic(target, async (file) => {
-        const extract = (tarball: NodeJS.ReadableStream) => extractFile(tarball, source.path, name, file, options);
+        const extract = (tarball: NodeJS.ReadableStream) => {
+          const listener = packageProgress(source.path, manifest.dist.unpackedSize, options);
+          return extractFile(tarball, source.path, name, file, listener);
+        };
         content = await pacote.tarball.stream(spec, extract, { ...npmOptions, integrity, resolved });
         if (sha256 !== undefined && content.sha256 !== sha256) {
           throw new DownloadError(`${name}: expected sha256 ${sha256}, found ${content.sha256}; it is not kept`);
@@ -88,7 +91,7 @@ function extractFile(
   path: string,
   name: string,
   file: FileHandle,
-  options: DownloadOptions,
+  onUnpacked: (bytes: number) => void,
 ): Promise<{ sha256: string; bytes: number }> {
   return new Promise((resolve, reject) => {
     let unpackedBytes = 0;
@@ -104,10 +107,10 @@ function extractFile(
         // npm drops the first folder of every path. Links are not followed: an entry of another type is not the file.
         const isWanted = entry.path.replace(/^[^/]*\//, "") === path && /File$/.test(entry.type);
         if (!isWanted || copy !== undefined) {
-          entry.resume();
+          entry.on("data", (chunk) => onUnpacked(chunk.length));
           return;
         }
-        copy = copyEntry(entry, path, file, options);
+        copy = copyEntry(entry, file, onUnpacked);
         copy.catch(reject);
       },
     });
@@ -124,9 +127,8 @@ function extractFile(
 
 async function copyEntry(
   entry: ReadEntry,
-  path: string,
   file: FileHandle,
-  { onProgress }: DownloadOptions,
+  onUnpacked: (bytes: number) => void,
 ): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash("sha256");
   let bytes = 0;
@@ -136,9 +138,22 @@ async function copyEntry(
     hash.update(chunk);
     await file.write(chunk, 0, chunk.length, bytes);
     bytes += chunk.length;
-    onProgress?.({ file: path, receivedBytes: bytes, totalBytes: entry.size });
+    onUnpacked(chunk.length);
   }
   return { sha256: hash.digest("hex"), bytes };
+}
+
+/** Turns unpacked pieces into progress. A package comes whole, so its unpacked size is what is waited for. */
+function packageProgress(
+  file: string,
+  unpackedSize: number | undefined,
+  { onProgress }: DownloadOptions,
+): (bytes: number) => void {
+  let receivedBytes = 0;
+  return (bytes) => {
+    receivedBytes += bytes;
+    onProgress?.({ file, receivedBytes, totalBytes: Math.max(unpackedSize ?? 0, receivedBytes) });
+  };
 }
 
 const transientCodes = new Set(["ECONNRESET", "ETIMEDOUT", "EPIPE", "EIDLETIMEOUT", "ERR_STREAM_PREMATURE_CLOSE"]);

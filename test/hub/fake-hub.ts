@@ -27,9 +27,11 @@ type Fault = (request: IncomingMessage, response: ServerResponse, content: Buffe
  * large files are redirected.
  */
 export class FakeHub {
+  /** The repository of files that are added without one. */
   readonly repository = "owner/face-model";
   commit = randomBytes(20).toString("hex");
-  readonly files = new Map<string, FakeFile>();
+  /** By `OWNER/REPO/PATH`. */
+  readonly #files = new Map<string, FakeFile>();
   readonly requests: SeenRequest[] = [];
   cardData: unknown = { license: "mit" };
   /** If set, only requests with this token are answered. */
@@ -52,41 +54,64 @@ export class FakeHub {
     await Promise.all([close(this.#hub), close(this.#storage)]);
   }
 
-  add(path: string, content: Buffer, options: Omit<FakeFile, "content"> = {}): void {
-    this.files.set(path, { content, ...options });
+  add(path: string, content: Buffer, options: Omit<FakeFile, "content"> = {}, repository = this.repository): void {
+    this.#files.set(`${repository}/${path}`, { content, ...options });
+  }
+
+  remove(path: string): void {
+    this.#files.delete(`${this.repository}/${path}`);
   }
 
   #answerHub(request: IncomingMessage, response: ServerResponse): void {
-    const { pathname } = this.#note("hub", request);
+    const url = this.#note("hub", request);
+    const api = /^\/api\/models\/([^/]+\/[^/]+)\/(revision|tree|paths-info)\/([^/]+)$/.exec(url.pathname);
+    const content = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname);
+    const [, repository = "", , revision = ""] = api ?? [];
+    const paths = [...this.#files.keys()].flatMap((name) =>
+      name.startsWith(`${repository}/`) ? name.slice(repository.length + 1) : [],
+    );
     const status = this.statuses.shift();
-    const api = `/api/models/${this.repository}`;
-    const content = `/${this.repository}/resolve/${this.commit}/`;
     if (status !== undefined) {
       refuse(response, status, { "retry-after": "0" });
     } else if (this.requiredToken !== undefined && request.headers.authorization !== `Bearer ${this.requiredToken}`) {
       refuse(response, 401, { "x-error-message": "Access to this model is restricted." });
-    } else if (pathname === `${api}/revision/main` || pathname === `${api}/revision/${this.commit}`) {
-      json(response, { _id: "1", id: this.repository, sha: this.commit, cardData: this.cardData });
-    } else if (pathname === `${api}/tree/${this.commit}`) {
-      json(response, [...this.files.keys()].map(this.#entry));
-    } else if (pathname === `${api}/paths-info/${this.commit}`) {
-      readBody(request).then((body) => {
-        const { paths } = JSON.parse(body) as { paths: string[] };
-        json(response, paths.filter((path) => this.files.has(path)).map(this.#entry));
-      });
-    } else if (pathname.startsWith(content)) {
-      this.#answerContent(request, response, decodeURIComponent(pathname.slice(content.length)));
+    } else if (api && paths.length > 0 && (revision === this.commit || revision === "main")) {
+      this.#answerApi(request, response, api[2] ?? "", repository, paths, Number(url.searchParams.get("cursor")));
+    } else if (content?.[2] === this.commit) {
+      this.#answerContent(request, response, `${content[1]}/${decodeURIComponent(content[3] ?? "")}`);
     } else {
       refuse(response, 404);
     }
   }
 
-  #answerContent(request: IncomingMessage, response: ServerResponse, path: string): void {
-    const file = this.files.get(path);
+  async #answerApi(
+    request: IncomingMessage,
+    response: ServerResponse,
+    call: string,
+    repository: string,
+    paths: readonly string[],
+    cursor: number,
+  ): Promise<void> {
+    const describe = (path: string) => entry(path, this.#files.get(`${repository}/${path}`)!);
+    if (call === "revision") {
+      json(response, { _id: "1", id: repository, sha: this.commit, cardData: this.cardData });
+    } else if (call === "paths-info") {
+      const asked = (JSON.parse(await readBody(request)) as { paths: string[] }).paths;
+      json(response, asked.filter((path) => paths.includes(path)).map(describe));
+    } else {
+      // Two to a page, so that every listing of a model has pages.
+      const next = `${origin(this.#hub)}/api/models/${repository}/tree/${this.commit}?cursor=${cursor + 2}`;
+      if (cursor + 2 < paths.length) response.setHeader("link", `<${next}>; rel="next"`);
+      json(response, paths.slice(cursor, cursor + 2).map(describe));
+    }
+  }
+
+  #answerContent(request: IncomingMessage, response: ServerResponse, name: string): void {
+    const file = this.#files.get(name);
     if (file === undefined) {
       refuse(response, 404);
     } else if (file.isLarge) {
-      const location = `${origin(this.#storage)}/${encodeURIComponent(path)}?signature=1`;
+      const location = `${origin(this.#storage)}/${encodeURIComponent(name)}?signature=1`;
       response.writeHead(302, { location }).end();
     } else {
       this.#send(request, response, file.content);
@@ -95,7 +120,7 @@ export class FakeHub {
 
   #answerStorage(request: IncomingMessage, response: ServerResponse): void {
     const { pathname } = this.#note("storage", request);
-    const file = this.files.get(decodeURIComponent(pathname.slice(1)));
+    const file = this.#files.get(decodeURIComponent(pathname.slice(1)));
     if (file === undefined) refuse(response, 404);
     else this.#send(request, response, file.content);
   }
@@ -117,14 +142,6 @@ export class FakeHub {
     this.requests.push({ server, method: request.method ?? "", path: url.pathname, range, authorization });
     return url;
   }
-
-  #entry = (path: string): unknown => {
-    const { content, isLarge, announcedHash } = this.files.get(path)!;
-    const blob = createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
-    const entry = { type: "file", path, size: content.length, oid: isLarge ? "0".repeat(40) : (announcedHash ?? blob) };
-    const lfs = { oid: announcedHash ?? sha256(content), size: content.length, pointerSize: 134 };
-    return isLarge ? { ...entry, lfs } : entry;
-  };
 }
 
 /** A fault: the connection is cut after `bytes` bytes of the answer. */
@@ -167,6 +184,14 @@ export function close(server: Server): Promise<void> {
 
 export function origin(server: Server): string {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** What the hub lists of a file. */
+function entry(path: string, { content, isLarge, announcedHash }: FakeFile): unknown {
+  const blob = createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
+  const common = { type: "file", path, size: content.length, oid: isLarge ? "0".repeat(40) : (announcedHash ?? blob) };
+  const lfs = { oid: announcedHash ?? sha256(content), size: content.length, pointerSize: 134 };
+  return isLarge ? { ...common, lfs } : common;
 }
 
 function refuse(response: ServerResponse, status: number, headers: Record<string, string> = {}): void {
