@@ -40,7 +40,8 @@ export function allocate<D extends DType>(dtype: D, length: number): TypedArrays
 /** The bytes as elements of `dtype`: a view, or a copy when their offset is not aligned. */
 export function viewBytes<D extends DType>(dtype: D, bytes: Uint8Array): TypedArrays[D] {
   const type = arrayTypes[dtype];
-  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  // Not `slice`, which for a Buffer is a view at the same offset.
+  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new type(
     aligned.buffer as ArrayBuffer,
     aligned.byteOffset,
