@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { cutAfter, FakeHub, sha256, stallAfter } from "../../test/hub/fake-hub.js";
+import { close, cutAfter, FakeHub, listen, origin, sha256, stallAfter } from "../../test/hub/fake-hub.js";
 import { DownloadError } from "../errors.js";
 import type { Progress } from "./download.js";
 import { resolveFile } from "./resolve.js";
@@ -169,6 +170,14 @@ describe("cuts and faults", () => {
   test("a server that stays busy: DownloadError with the status", async () => {
     hub.statuses.push(...Array.from({ length: 5 }, () => 503));
     await expect(resolveFile(source, quick)).rejects.toThrow(/answers 503. Gave up after 5 attempts/);
+  });
+
+  test("a server that is no hub: DownloadError", async () => {
+    const portal = createServer((_request, response) => response.end("<html>Log in</html>"));
+    await listen(portal);
+    vi.stubEnv("HF_ENDPOINT", origin(portal));
+    await expect(resolveFile(source, quick)).rejects.toThrow(/gives no readable answer about owner\/face-model/);
+    await close(portal);
   });
 
   test("no server: DownloadError with the reason", async () => {

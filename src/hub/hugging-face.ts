@@ -2,13 +2,13 @@ import { link, mkdir, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { listFiles, modelInfo, pathsInfo } from "@huggingface/hub";
 import { z } from "zod";
-import { DownloadError } from "../errors.js";
+import { Arc2FaceError, DownloadError } from "../errors.js";
 import { writeFileAtomic } from "../tensor/atomic-file.js";
 import { type DownloadOptions, downloadFile } from "./download.js";
 import { type Digest, hashFile } from "./hash.js";
-import { hubFetch } from "./http.js";
+import { describeFailure, hubFetch } from "./http.js";
 import { type FileRecord, isMissing, readJson, readRecord, unstatedLicence, writeRecord } from "./record.js";
-import { withRetries } from "./retry.js";
+import { TransientError, withRetries } from "./retry.js";
 import type { HubSettings } from "./settings.js";
 import { assertRelativePath, type HubRepository } from "./source.js";
 
@@ -46,32 +46,51 @@ export async function readRepository(
   settings: HubSettings,
   options: DownloadOptions,
 ): Promise<RepositoryState> {
-  const call = { hubUrl: settings.endpoint, fetch: hubFetch(settings, options.signal) };
-  return withRetries(async () => {
-    const info = await modelInfo({ name: repository, revision, additionalFields: ["sha", "cardData"], ...call });
-    if (!commitPattern.test(info.sha ?? "")) {
-      throw new DownloadError(`${settings.endpoint} names no commit for ${repository}@${revision}; is it a hub?`);
+  const state = await withRetries(async () => {
+    try {
+      return await askRepository(repository, revision, paths, settings, options.signal);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (error instanceof TransientError || error instanceof Arc2FaceError) throw error;
+      // The answer was cut, or came from something else, such as the login page of a network.
+      const message = `${settings.endpoint} gives no readable answer about ${repository} (${describeFailure(error)})`;
+      throw new TransientError(message, { cause: error });
     }
-    const commit = info.sha;
-    const files: RepositoryFile[] = [];
-    const entries = paths
-      ? await pathsInfo({ repo: repository, revision: commit, paths: [...paths], ...call })
-      : listFiles({ repo: repository, revision: commit, recursive: true, ...call });
-    for await (const { type, path, size, lfs, oid } of entries) {
-      if (type !== "file") continue;
-      // The listing comes from the repository's author, and its paths become paths on this machine.
-      assertRelativePath(path, `hf:${repository}`);
-      // Only buckets have entries without an object id, and a model is not one.
-      const digest: Digest = lfs ? { algorithm: "sha256", hex: lfs.oid } : { algorithm: "git", hex: oid! };
-      files.push({ path, bytes: lfs?.size ?? size, digest });
-    }
-    const missing = paths?.find((path) => !files.some((file) => file.path === path));
-    if (missing !== undefined) {
-      throw new DownloadError(`hf:${repository}@${revision} has no file "${missing}"; check the path and the revision`);
-    }
-    await writeFileAtomic(refPath(settings, repository, revision), JSON.stringify({ commit }));
-    return { repository, commit, licence: readLicence(info.cardData), files };
   }, options);
+  const missing = paths?.find((path) => !state.files.some((file) => file.path === path));
+  if (missing !== undefined) {
+    throw new DownloadError(`hf:${repository}@${revision} has no file "${missing}"; check the path and the revision`);
+  }
+  await writeFileAtomic(refPath(settings, repository, revision), JSON.stringify({ commit: state.commit }));
+  return state;
+}
+
+async function askRepository(
+  repository: string,
+  revision: string,
+  paths: readonly string[] | undefined,
+  settings: HubSettings,
+  signal: AbortSignal | undefined,
+): Promise<RepositoryState> {
+  const call = { hubUrl: settings.endpoint, fetch: hubFetch(settings, signal) };
+  const info = await modelInfo({ name: repository, revision, additionalFields: ["sha", "cardData"], ...call });
+  if (!commitPattern.test(info.sha ?? "")) {
+    throw new DownloadError(`${settings.endpoint} names no commit for ${repository}@${revision}; is it a hub?`);
+  }
+  const commit = info.sha;
+  const files: RepositoryFile[] = [];
+  const entries = paths
+    ? await pathsInfo({ repo: repository, revision: commit, paths: [...paths], ...call })
+    : listFiles({ repo: repository, revision: commit, recursive: true, ...call });
+  for await (const { type, path, size, lfs, oid } of entries) {
+    if (type !== "file") continue;
+    // The listing comes from the repository's author, and its paths become paths on this machine.
+    assertRelativePath(path, `hf:${repository}`);
+    // Only buckets have entries without an object id, and a model is not one.
+    const digest: Digest = lfs ? { algorithm: "sha256", hex: lfs.oid } : { algorithm: "git", hex: oid! };
+    files.push({ path, bytes: lfs?.size ?? size, digest });
+  }
+  return { repository, commit, licence: readLicence(info.cardData), files };
 }
 
 /** The commit that a revision named when the hub was last asked, or undefined. */

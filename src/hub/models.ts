@@ -2,11 +2,12 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { InputError } from "../errors.js";
+import { findCatalogModel } from "./catalog.js";
 import type { ProgressListener } from "./download.js";
 import { hashFile } from "./hash.js";
 import { type FileRecord, fileBytes, fileRecordSchema, isMissing, readJson, readRecord, recordPath } from "./record.js";
 import { type HubSettings, readHubSettings } from "./settings.js";
-import { parseLocalPath } from "./source.js";
+import { parseHubRepository, parseLocalPath } from "./source.js";
 
 /** Name of the file in a pulled model's folder that says what it holds; written last, so that it vouches for the rest. */
 export const manifestName = "origin.json";
@@ -76,7 +77,7 @@ export interface Verification {
 
 /**
  * Hashes every file of a pulled model again.
- * @param nameOrFolder a name in the catalog, a repository as it was pulled, or the path of a model's folder
+ * @param nameOrFolder a name in the catalog, `hf:OWNER/REPO[@REVISION]`, or the path of a model's folder
  * @throws InputError if nothing was pulled there
  */
 export async function verifyModel(
@@ -104,22 +105,25 @@ export async function verifyModel(
  * @throws InputError if nothing was pulled there
  */
 export async function findModel(nameOrFolder: string): Promise<Model> {
-  const named = (await listModels()).find(({ source }) => source === nameOrFolder);
-  if (named) return named;
-  const folder = parseLocalPath(nameOrFolder);
+  const folder = pulledFolder(readHubSettings(), nameOrFolder) ?? parseLocalPath(nameOrFolder);
   const manifest = await readManifest(folder);
   if (!manifest) {
     throw new InputError(
-      `"${nameOrFolder}" has not been pulled, and there is no ${manifestName} in ${folder}; ` +
-        `run "arc2face models pull ${nameOrFolder}"`,
+      `"${nameOrFolder}" has not been pulled: there is no ${manifestName} in ${folder}; ` +
+        "pull a name of the catalog or hf:OWNER/REPO first",
     );
   }
   return { ...manifest, folder };
 }
 
-/** Folder in which the cache assembles a model. */
-export function modelFolder(settings: HubSettings, name: string): string {
-  return join(settings.cacheFolder, "models", name);
+/** Folder in which the cache assembles a named model or a repository; undefined if `source` is neither. */
+export function pulledFolder(settings: HubSettings, source: string): string | undefined {
+  const parent = join(settings.cacheFolder, "models");
+  if (findCatalogModel(source)) return join(parent, source);
+  if (!source.startsWith("hf:")) return undefined;
+  const { repository, revision } = parseHubRepository(source);
+  const suffix = revision === "main" ? "" : `@${encodeURIComponent(revision)}`;
+  return join(parent, repository.replace("/", "--") + suffix);
 }
 
 /** What a model's folder holds, or undefined if it was not pulled, or not to the end. */

@@ -5,7 +5,7 @@ import { DownloadError, InputError } from "../errors.js";
 import { writeFileAtomic } from "../tensor/atomic-file.js";
 import { type CatalogModel, catalog, catalogParts, findCatalogModel } from "./catalog.js";
 import { fetchRepositoryFile, readRepository } from "./hugging-face.js";
-import { type Model, type ModelFile, manifestName, modelFolder, readManifest } from "./models.js";
+import { type Model, type ModelFile, manifestName, pulledFolder, readManifest } from "./models.js";
 import { fileBytes, unstatedLicence } from "./record.js";
 import { type ResolveOptions, resolveFile } from "./resolve.js";
 import { readHubSettings } from "./settings.js";
@@ -25,9 +25,10 @@ export interface PullOptions extends Omit<ResolveOptions, "sha256"> {
  * @throws InputError if the name or a part is unknown, DownloadError if a file cannot be had or has the wrong hash
  */
 export async function pullModel(source: string, options: PullOptions = {}): Promise<Model> {
+  const folder = pulledFolder(readHubSettings(), source);
   const named = findCatalogModel(source);
-  if (named) return pullCatalogModel(named, options);
-  if (source.startsWith("hf:")) return pullRepository(source, options);
+  if (folder && named) return pullCatalogModel(named, folder, options);
+  if (folder) return pullRepository(source, folder, options);
   const names = catalog.map(({ name }) => name).join(", ");
   throw new InputError(`There is no model named "${source}"; the names are ${names}, or write hf:OWNER/REPO`);
 }
@@ -40,7 +41,7 @@ export async function pullModel(source: string, options: PullOptions = {}): Prom
  * @throws InputError if there is no such folder, and as {@link pullModel}
  */
 export async function resolveFolder(source: string, options: PullOptions = {}): Promise<string> {
-  if (source.startsWith("hf:") || findCatalogModel(source)) return (await pullModel(source, options)).folder;
+  if (pulledFolder(readHubSettings(), source)) return (await pullModel(source, options)).folder;
   const folder = parseLocalPath(source);
   const isFolder = await stat(folder).then(
     (entry) => entry.isDirectory(),
@@ -53,14 +54,13 @@ export async function resolveFolder(source: string, options: PullOptions = {}): 
   return folder;
 }
 
-async function pullCatalogModel(model: CatalogModel, options: PullOptions): Promise<Model> {
+async function pullCatalogModel(model: CatalogModel, folder: string, options: PullOptions): Promise<Model> {
   const parts = catalogParts(model);
   const unknown = options.parts?.find((part) => !parts.includes(part));
   if (unknown !== undefined) {
     const known = parts.length > 0 ? `its parts are ${parts.join(", ")}` : "it has no optional parts";
     throw new InputError(`${model.name} has no part "${unknown}"; ${known}`);
   }
-  const folder = modelFolder(readHubSettings(), model.name);
   const present = (await readManifest(folder))?.files ?? [];
   const held = new Map(present.map((file) => [file.path, file]));
   const fetched: FetchedFile[] = [];
@@ -76,11 +76,9 @@ async function pullCatalogModel(model: CatalogModel, options: PullOptions): Prom
   return assemble(folder, model.name, present, fetched);
 }
 
-async function pullRepository(source: string, options: PullOptions): Promise<Model> {
+async function pullRepository(source: string, folder: string, options: PullOptions): Promise<Model> {
   const repository = parseHubRepository(source);
   const settings = readHubSettings();
-  const suffix = repository.revision === "main" ? "" : `@${encodeURIComponent(repository.revision)}`;
-  const folder = modelFolder(settings, repository.repository.replace("/", "--") + suffix);
   const present = await readManifest(folder);
   const mustAsk = !settings.offline && (options.refresh || options.include);
   if (present && !mustAsk && (await isWhole(folder, present.files))) return { ...present, folder };
