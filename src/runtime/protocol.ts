@@ -1,0 +1,53 @@
+import type { Tensor } from "../tensor/tensor.js";
+import type { ExecutionDevice } from "./devices.js";
+
+/** Tensors by input or output name. */
+export type NamedTensors = Record<string, Tensor>;
+
+/** An input or output of a graph. A size that is known only at run time is its symbolic name. */
+export interface ValueInfo {
+  readonly name: string;
+  readonly dtype: Tensor["dtype"];
+  readonly shape: readonly (number | string)[];
+}
+
+/** Where the worker reads the graph: a file, or bytes whose external weights lie below `weightsFolder`. */
+export type GraphSource =
+  | { readonly path: string }
+  | { readonly bytes: Uint8Array; readonly weightsFolder: string | undefined };
+
+export interface LoadParameters {
+  readonly source: GraphSource;
+  /** The graph was optimized for this machine before: it is run as it stands. */
+  readonly optimized: boolean;
+  readonly device: ExecutionDevice;
+  readonly threads: number;
+  /** Path without extension that the operator profile is written to. */
+  readonly profilePrefix: string | undefined;
+}
+
+export interface RunParameters {
+  readonly feeds: NamedTensors;
+  /** Inputs held in the worker, and the outputs that replace them after the run. */
+  readonly state?: { readonly id: number; readonly carry: Readonly<Record<string, string>> };
+}
+
+/** What the main thread asks of a session's worker, and what comes back. */
+export interface Requests {
+  load: { parameters: LoadParameters; result: { inputs: ValueInfo[]; outputs: ValueInfo[]; elapsedMs: number } };
+  run: { parameters: RunParameters; result: { outputs: NamedTensors; elapsedMs: number } };
+  createState: { parameters: { tensors: NamedTensors }; result: { id: number } };
+  readState: { parameters: { id: number; names: readonly string[] }; result: { tensors: NamedTensors } };
+  releaseState: { parameters: { id: number }; result: Record<string, never> };
+  endProfile: { parameters: Record<string, never>; result: Record<string, never> };
+  release: { parameters: Record<string, never>; result: Record<string, never> };
+}
+
+export type RequestKind = keyof Requests;
+export type Request = { [K in RequestKind]: { kind: K; parameters: Requests[K]["parameters"] } }[RequestKind];
+export type Reply = { ok: true; result: Requests[RequestKind]["result"] } | { ok: false; message: string };
+
+/** The buffers of tensors that the sender gives away. */
+export function buffersOf(tensors: NamedTensors): ArrayBuffer[] {
+  return Object.values(tensors).map((tensor) => tensor.data.buffer as ArrayBuffer);
+}

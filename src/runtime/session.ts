@@ -1,0 +1,198 @@
+import { InputError } from "../errors.js";
+import type { OnnxModel } from "../graph/onnx-model.js";
+import { compiledGraph, readCompileCacheSettings } from "./compile-cache.js";
+import { type Device, defaultThreads, type ExecutionDevice, requireDevice, unavailable } from "./devices.js";
+import { checkCarry, checkFeeds, copyTensors } from "./feeds.js";
+import { openGraph, placeWeights } from "./graph-file.js";
+import { automaticDevice } from "./probe.js";
+import { makeProfileFolder, type OperatorTime, takeProfile } from "./profile.js";
+import { buffersOf, type LoadParameters, type NamedTensors, type Requests, type ValueInfo } from "./protocol.js";
+import { SessionState } from "./session-state.js";
+import { returnThread, takeThread, type WorkerThread } from "./worker-thread.js";
+
+export interface SessionOptions {
+  /** Default `auto`: CUDA, DirectML or CoreML where they work, else the CPU. */
+  readonly device?: Device;
+  /** Threads within an operator, on the CPU. Default: the cores this process may use. */
+  readonly threads?: number;
+  /** Keep the optimized graph on disk, so that the next load is quick (CPU only). Default true. */
+  readonly compileCache?: boolean;
+  /** Record the time of each operator; see {@link Session.endProfile}. Default false. */
+  readonly profile?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface RunOptions {
+  /** Aborting rejects at once; a run that has begun ends in the background and its outputs are dropped. */
+  readonly signal?: AbortSignal;
+  /** Inputs held in the session's worker; they must not be among the feeds. */
+  readonly state?: SessionState;
+  /** Output name -> name of the state's input that it replaces for the next run. Such an output is not returned. */
+  readonly carry?: Readonly<Record<string, string>>;
+}
+
+/** What a session has done so far. Times are in milliseconds of wall clock. */
+export interface SessionStats {
+  readonly device: ExecutionDevice;
+  /** Whether the optimized graph was found in the cache, was made and kept there, or the graph was loaded as it is. */
+  readonly graph: "cached" | "compiled" | "direct";
+  /** From the call of `load` until the session was ready. */
+  readonly loadMs: number;
+  readonly runs: number;
+  /** Inside ONNX Runtime, without waiting and passing of tensors. */
+  readonly lastRunMs: number;
+  readonly totalRunMs: number;
+}
+
+type Loaded = { thread: WorkerThread } & Requests["load"]["result"];
+
+/**
+ * A graph, ready to run, on a worker thread of its own (about 5 MB and a tenth of a second each). The event loop stays
+ * free; runs of one session wait for each other. Memory comes back to the system only in part when a session is
+ * released, so keep sessions that will be used again.
+ */
+export class Session {
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  #thread: WorkerThread | undefined;
+  #profileFolder: string | undefined;
+  #stats: SessionStats;
+
+  private constructor({ thread, inputs, outputs }: Loaded, stats: SessionStats, profileFolder: string | undefined) {
+    this.inputs = inputs;
+    this.outputs = outputs;
+    this.#thread = thread;
+    this.#stats = stats;
+    this.#profileFolder = profileFolder;
+  }
+
+  /**
+   * Loads a model, or the file of one. Weights in files of their own are read from there.
+   * @throws DeviceError if the device is not available, or cannot run the graph
+   * @throws CheckpointError if the model or its weights are missing, damaged or not supported
+   * @throws ShapeError if shapes inside the graph do not fit
+   */
+  static async load(model: OnnxModel | string, options: SessionOptions = {}): Promise<Session> {
+    const start = performance.now();
+    const { device: requested = "auto", threads = defaultThreads(), compileCache = true, signal } = options;
+    signal?.throwIfAborted();
+    if (!Number.isInteger(threads) || threads < 1) throw new InputError(`threads must be 1 or more, not ${threads}.`);
+    const device = requested === "auto" ? await automaticDevice() : requested;
+    requireDevice(device);
+    const graph = await openGraph(model);
+    const profileFolder = options.profile ? await makeProfileFolder() : undefined;
+    const shared = { device, threads, profilePrefix: profileFolder && `${profileFolder}/profile` };
+    const ready = (loaded: Loaded, origin: SessionStats["graph"]) => {
+      const loadMs = performance.now() - start;
+      return new Session(
+        loaded,
+        { device, graph: origin, loadMs, runs: 0, lastRunMs: 0, totalRunMs: 0 },
+        profileFolder,
+      );
+    };
+
+    // An entry that was found but does not load is damaged, and made again once.
+    while (device === "cpu" && compileCache) {
+      const compiled = await compiledGraph(graph, readCompileCacheSettings(), signal);
+      if (!compiled) break;
+      try {
+        const loaded = await startWorker({ source: { path: compiled.path }, optimized: true, ...shared }, signal);
+        return ready(loaded, compiled.isNew ? "compiled" : "cached");
+      } catch {
+        signal?.throwIfAborted();
+        await compiled.discard();
+        if (compiled.isNew) break;
+      }
+    }
+    return ready(await startWorker({ source: placeWeights(graph), optimized: false, ...shared }, signal), "direct");
+  }
+
+  get stats(): SessionStats {
+    return this.#stats;
+  }
+
+  /**
+   * Runs the graph.
+   * @param feeds a tensor for each input that the state does not hold; they are copied, and can be changed at once
+   * @returns the outputs that are not carried
+   * @throws InputError or ShapeError if inputs are missing, unknown, or of another dtype or shape
+   * @throws DeviceError if the device fails or memory is short
+   */
+  async run(feeds: NamedTensors, { signal, state, carry = {} }: RunOptions = {}): Promise<NamedTensors> {
+    signal?.throwIfAborted();
+    const thread = this.#requireThread("run");
+    if (state && !state.belongsTo(thread)) throw new InputError("run: the state was made by another session.");
+    checkFeeds(this.inputs, feeds, state?.names ?? []);
+    checkCarry(this.inputs, this.outputs, carry, state?.names ?? []);
+    const copies = copyTensors(feeds);
+    const { outputs, elapsedMs } = await thread.request(
+      "run",
+      { feeds: copies, ...(state ? { state: { id: state.id, carry } } : {}) },
+      { signal, transfer: buffersOf(copies) },
+    );
+    const { runs, totalRunMs } = this.#stats;
+    this.#stats = { ...this.#stats, runs: runs + 1, lastRunMs: elapsedMs, totalRunMs: totalRunMs + elapsedMs };
+    return outputs;
+  }
+
+  /**
+   * Puts inputs into the worker to stay there from run to run: trained parameters, optimizer moments. Only what is
+   * read leaves it. The first values are copied.
+   */
+  async createState(initial: NamedTensors): Promise<SessionState> {
+    const thread = this.#requireThread("createState");
+    checkFeeds(this.inputs, initial, [], { partial: true });
+    const tensors = copyTensors(initial);
+    const { id } = await thread.request("createState", { tensors }, { transfer: buffersOf(tensors) });
+    return new SessionState(thread, id, Object.keys(initial));
+  }
+
+  /**
+   * Ends the recording that `profile: true` began: the time of each operator type over all runs so far, most
+   * expensive first.
+   * @throws InputError if nothing is recorded
+   */
+  async endProfile(): Promise<OperatorTime[]> {
+    const thread = this.#requireThread("endProfile");
+    const folder = this.#profileFolder;
+    if (folder === undefined) throw new InputError("endProfile: load the session with profile: true; it ends once.");
+    this.#profileFolder = undefined;
+    await thread.request("endProfile", {});
+    return takeProfile(folder);
+  }
+
+  /** Frees the session, after the runs that were asked for. It cannot be used again; a second call does nothing. */
+  async release(): Promise<void> {
+    if (this.#thread === undefined) return;
+    if (this.#profileFolder !== undefined) await this.endProfile();
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread.request("release", {});
+    await returnThread(thread);
+  }
+
+  #requireThread(method: string): WorkerThread {
+    if (this.#thread === undefined) throw new InputError(`${method}: the session was released; load it again.`);
+    return this.#thread;
+  }
+}
+
+async function startWorker(parameters: LoadParameters, signal: AbortSignal | undefined): Promise<Loaded> {
+  const thread = takeThread();
+  const { source, device } = parameters;
+  try {
+    const transfer = "bytes" in source ? [source.bytes.buffer as ArrayBuffer] : [];
+    return { thread, ...(await thread.request("load", parameters, { signal, transfer })) };
+  } catch (error) {
+    if (signal?.aborted) {
+      // Not awaited: it ends after the call it is in.
+      void thread.terminate();
+      throw error;
+    }
+    await returnThread(thread);
+    if (device !== "cpu" && /ExecutionProvider|adapter|shared library|driver/i.test((error as Error).message)) {
+      throw unavailable(device, error);
+    }
+    throw error;
+  }
+}
