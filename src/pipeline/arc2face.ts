@@ -1,12 +1,12 @@
 import { guidanceScaleAt, guide } from "../diffusion/guidance.js";
 import { type Denoise, type SampleProgress, sample } from "../diffusion/sample.js";
+import type { ProgressListener } from "../hub/download.js";
+import { resolveFolder } from "../hub/pull.js";
 import type { Image } from "../image/image.js";
 import { cacheFolder } from "../tensor/cache-folder.js";
-import { resolveFolder } from "../hub/pull.js";
-import type { ProgressListener } from "../hub/download.js";
 import { chooseBatchSize } from "./batches.js";
 import { toImages } from "./images.js";
-import { loadLoras, type LoraOptions } from "./loras.js";
+import { type LoraOptions, loadLoras } from "./loras.js";
 import { describeGeneration, type GenerationRecord, hashModel, type ModelHashes } from "./metadata.js";
 import { type ModelFolder, openModelFolder } from "./model-folder.js";
 import { type Conditioning, Networks, type NetworksOptions } from "./networks.js";

@@ -1,10 +1,9 @@
+import { CheckpointError } from "../errors.js";
 import { exportOnnx } from "../graph/export.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
-import { clip, div } from "../graph/operators/index.js";
-import { add } from "../graph/operators/index.js";
+import { add, clip, div } from "../graph/operators/index.js";
 import { input } from "../graph/value.js";
 import { FileWeights, type WeightSource, Weights } from "../graph/weights.js";
-import { CheckpointError } from "../errors.js";
 import { faceEncoder, injectIdentity } from "../models/face-encoder.js";
 import { decodeTiny, tinyAutoencoderFactor } from "../models/tiny-autoencoder.js";
 import { unet } from "../models/unet.js";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { parseConfig } from "../models/config.js";
 import { samplerNames } from "../diffusion/samplers.js";
+import { parseConfig } from "../models/config.js";
 
 const tokens = z.array(z.int().nonnegative()).min(1);
 

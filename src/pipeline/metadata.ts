@@ -91,7 +91,9 @@ export async function hashModel(
 
 async function hashOnce(path: string, signal?: AbortSignal): Promise<string> {
   const { size, mtimeMs } = await stat(path);
-  const key = createHash("sha256").update(JSON.stringify([path, size, mtimeMs])).digest("hex");
+  const key = createHash("sha256")
+    .update(JSON.stringify([path, size, mtimeMs]))
+    .digest("hex");
   const remembered = join(cacheFolder(), "hashes", `${key}.json`);
   const known = z.object({ sha256 }).safeParse(await readJson(remembered));
   if (known.success) return known.data.sha256;

@@ -1,5 +1,5 @@
-import { access, readFile, stat } from "node:fs/promises";
 import { createHash } from "node:crypto";
+import { access, readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { parseSchedulerConfig, type SchedulerConfig, stableDiffusion15 } from "../diffusion/scheduler-config.js";
 import { CheckpointError } from "../errors.js";
@@ -106,7 +106,10 @@ async function openWeights(folder: string, cacheFolder: string): Promise<Safeten
 /** A safetensors copy of a torch pickle, made the first time and named after the pickle's place, size and age. */
 async function convertOnce(path: string, cacheFolder: string): Promise<string> {
   const { size, mtimeMs } = await stat(path);
-  const key = createHash("sha256").update(JSON.stringify([path, size, mtimeMs])).digest("hex").slice(0, 32);
+  const key = createHash("sha256")
+    .update(JSON.stringify([path, size, mtimeMs]))
+    .digest("hex")
+    .slice(0, 32);
   const converted = join(cacheFolder, "converted", key, basename(path).replace(/\.bin$/, ".safetensors"));
   if (!(await exists(converted))) await convertTorchCheckpoint(path, converted);
   return converted;

@@ -70,7 +70,10 @@ export class Networks {
     const { prediction } = await this.run("unet", `${width}x${height}`, build, signal, {
       latents: tensor("f32", [count, channels, height, width], latents),
       timesteps: tensor("f32", [count], new Float32Array(count).fill(timestep)),
-      conditioning: stack(contexts, [this.folder.manifest.prompt.tokens.length, this.folder.encoder.config.hidden_size]),
+      conditioning: stack(contexts, [
+        this.folder.manifest.prompt.tokens.length,
+        this.folder.encoder.config.hidden_size,
+      ]),
     });
     return (prediction as Tensor<"f32">).data;
   }

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
-import { guidanceScaleAt, type Guidance } from "../diffusion/guidance.js";
-import { type SamplerName, planSampling } from "../diffusion/samplers.js";
+import { type Guidance, guidanceScaleAt } from "../diffusion/guidance.js";
 import type { SamplerOptions, SamplerPlan } from "../diffusion/sampler.js";
+import { planSampling, type SamplerName } from "../diffusion/samplers.js";
 import { createNoiseSchedule } from "../diffusion/schedule.js";
 import { InputError } from "../errors.js";
 import { latentFactor } from "./graphs.js";
@@ -95,7 +95,8 @@ export function unitEmbedding(embedding: FaceEmbedding, size: number): Float32Ar
   }
   const values = Float64Array.from(embedding);
   const norm = Math.hypot(...values);
-  if (!Number.isFinite(norm)) throw new InputError("the face embedding holds NaN or infinite numbers; embed the photo again");
+  if (!Number.isFinite(norm))
+    throw new InputError("the face embedding holds NaN or infinite numbers; embed the photo again");
   if (norm < 1e-6) throw new InputError("the face embedding is all zeros, which is nobody; embed the photo again");
   return Float32Array.from(values, (value) => value / norm);
 }
@@ -108,7 +109,9 @@ function imageSize(folder: ModelFolder, given: GenerateRequest["size"]): [number
   const [width, height] = typeof size === "number" ? [size, size] : size;
   for (const side of [width, height]) {
     if (!Number.isInteger(side) || side < factor || side > 4096 || side % factor !== 0) {
-      throw new InputError(`size ${width}x${height}: each side must be a multiple of ${factor} from ${factor} to 4096 pixels`);
+      throw new InputError(
+        `size ${width}x${height}: each side must be a multiple of ${factor} from ${factor} to 4096 pixels`,
+      );
     }
   }
   return [width, height];

@@ -1,13 +1,13 @@
-import { expect, it } from "vitest";
-import { constant, type Value } from "../../src/graph/value.js";
-import { faceEncoder, injectIdentity, parseFaceEncoderConfig } from "../../src/models/face-encoder.js";
-import type { Tensor } from "../../src/tensor/tensor.js";
-import { convertTorchCheckpoint } from "../../src/tensor/torch-checkpoint.js";
-import { FileWeights, Weights } from "../../src/graph/weights.js";
-import { openSafetensors } from "../../src/tensor/safetensors.js";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect, it } from "vitest";
+import { constant, type Value } from "../../src/graph/value.js";
+import { FileWeights, Weights } from "../../src/graph/weights.js";
+import { faceEncoder, injectIdentity, parseFaceEncoderConfig } from "../../src/models/face-encoder.js";
+import { openSafetensors } from "../../src/tensor/safetensors.js";
+import type { Tensor } from "../../src/tensor/tensor.js";
+import { convertTorchCheckpoint } from "../../src/tensor/torch-checkpoint.js";
 import { expectClose } from "../support/close.js";
 import { Feeds, fixture, need, readJson, readTensors } from "../support/fixtures.js";
 
@@ -20,14 +20,22 @@ it("gives the conditioning that transformers gives, from the official pickle", a
   await convertTorchCheckpoint(fixture("tiny/encoder/pytorch_model.bin"), converted);
   const weights = new Weights(new FileWeights(await openSafetensors(converted)));
   const config = parseFaceEncoderConfig(await readJson("tiny/encoder/config.json"));
-  const { prompt } = (await readJson("tiny/arc2face.json")) as { prompt: Record<string, number[]> & { idToken: number } };
+  const { prompt } = (await readJson("tiny/arc2face.json")) as {
+    prompt: Record<string, number[]> & { idToken: number };
+  };
   const tensors = await readTensors("parity/encoder.safetensors");
 
   const feeds = new Feeds();
   const faceEmbedding = feeds.add("faceEmbedding", need(tensors, "faceEmbedding"));
   const tokens = constant(rows(prompt.tokens as number[], 3));
   const tokenEmbeddings = injectIdentity(weights, config, tokens, faceEmbedding, prompt.idToken);
-  const unconditional = injectIdentity(weights, config, constant(rows(prompt.unconditional as number[], 3)), faceEmbedding, prompt.idToken);
+  const unconditional = injectIdentity(
+    weights,
+    config,
+    constant(rows(prompt.unconditional as number[], 3)),
+    faceEmbedding,
+    prompt.idToken,
+  );
   const outputs: Record<string, Value> = {
     tokenEmbeddings,
     conditioning: faceEncoder(weights, config, tokenEmbeddings),
@@ -38,7 +46,11 @@ it("gives the conditioning that transformers gives, from the official pickle", a
   expectClose(results.conditioning, need(tensors, "conditioning"), tolerance);
   const first = need(tensors, "unconditional");
   const row = results.unconditional as Tensor;
-  expectClose({ ...row, shape: first.shape, data: row.data.slice(0, first.data.length) as Float32Array }, first, tolerance);
+  expectClose(
+    { ...row, shape: first.shape, data: row.data.slice(0, first.data.length) as Float32Array },
+    first,
+    tolerance,
+  );
 });
 
 it("refuses a face embedding wider than the encoder", async () => {

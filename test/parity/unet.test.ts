@@ -37,7 +37,8 @@ const modules: { path: RegExp; build: (w: Weights, config: UNetConfig, ins: Valu
   },
   {
     path: /attn[12]$/,
-    build: (w, config, [x, context]) => attentionLayer(w, x as Value, context ?? (x as Value), config.attention_head_dim as number),
+    build: (w, config, [x, context]) =>
+      attentionLayer(w, x as Value, context ?? (x as Value), config.attention_head_dim as number),
   },
   { path: /ff$/, build: (w, _, [x]) => feedForward(w, x as Value) },
   { path: /downsamplers\.0$/, build: (w, config, [x]) => downsample(w, x as Value, config.downsample_padding) },

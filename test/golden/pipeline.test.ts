@@ -1,0 +1,68 @@
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { SamplerName } from "../../src/diffusion/samplers.js";
+import { decodeImage } from "../../src/image/decode.js";
+import type { Image } from "../../src/image/image.js";
+import { Arc2Face } from "../../src/pipeline/arc2face.js";
+import { fixture, readJson } from "../support/fixtures.js";
+
+/** Peak signal-to-noise ratio in decibels. */
+function psnr(a: Image, b: Image): number {
+  expect([a.widthPx, a.heightPx]).toEqual([b.widthPx, b.heightPx]);
+  const squares = a.data.reduce((sum, value, i) => sum + (value - (b.data[i] as number)) ** 2, 0);
+  return 10 * Math.log10(255 ** 2 / (squares / a.data.length));
+}
+
+interface Run {
+  name: string;
+  sampler: SamplerName;
+  steps: number;
+  guidanceScale: number;
+  seeds: number[];
+  lora?: string;
+}
+
+const runs: Run[] = [
+  { name: "official", sampler: "dpm++", steps: 25, guidanceScale: 3, seeds: [7, 1234] },
+  { name: "lcm", sampler: "lcm", steps: 4, guidanceScale: 1, seeds: [7, 1234], lora: "kohya" },
+  { name: "ddim", sampler: "ddim", steps: 10, guidanceScale: 3, seeds: [7] },
+  { name: "ddpm", sampler: "ddpm", steps: 10, guidanceScale: 3, seeds: [7] },
+  { name: "euler", sampler: "euler", steps: 10, guidanceScale: 3, seeds: [7] },
+  { name: "euler-ancestral", sampler: "euler-a", steps: 10, guidanceScale: 3, seeds: [7] },
+];
+
+describe("images against diffusers, same seeds", () => {
+  let faceEmbedding: number[];
+  const models = new Map<string | undefined, Arc2Face>();
+
+  beforeAll(async () => {
+    faceEmbedding = ((await readJson("pipeline/embedding.json")) as { embedding: number[] }).embedding;
+    models.set(undefined, await Arc2Face.load(fixture("tiny")));
+    const loras = [{ path: fixture("lora/kohya.safetensors") }];
+    models.set("kohya", await Arc2Face.load(fixture("tiny"), { loras }));
+  });
+  afterAll(async () => {
+    for (const model of models.values()) await model.release();
+  });
+
+  it.each(runs)("$name", async ({ name, seeds, lora, ...options }) => {
+    const model = models.get(lora) as Arc2Face;
+    for (const seed of seeds) {
+      const expected = await decodeImage(await readFile(fixture(`pipeline/${name}-${seed}.png`)));
+      for await (const image of model.generate({ faceEmbedding, seed, size: [48, 64], ...options })) {
+        expect(psnr(image, expected), `PSNR of seed ${seed} in dB`).toBeGreaterThan(50);
+      }
+    }
+  });
+
+  it("does not depend on how images are batched", async () => {
+    const model = models.get(undefined) as Arc2Face;
+    const make = async (batchSize: number) => {
+      const images: Image[] = [];
+      const request = { faceEmbedding, seed: 3, count: 3, steps: 4, size: 16, batchSize };
+      for await (const image of model.generate(request)) images.push(image);
+      return images.map(({ data }) => data);
+    };
+    expect(await make(3)).toEqual(await make(1));
+  });
+});
