@@ -85,6 +85,8 @@ function solverWeights(levels: readonly number[], i: number, order: number, type
   }
 
   const r1 = (lambda(i - 1) - lambda(i - 2)) / h;
+  // D2 is half of h² times the second derivative, so that the Taylor series asks for twice this weight, and then the error
+  // falls with the third power of h. The authors' code and diffusers have it so, and their trajectories come first here.
   const d2 = -alpha * ((Math.expm1(-h) + h) / h ** 2 - 0.5);
   // D1 = near + r0 (near - far) / (r0 + r1) and D2 = (near - far) / (r0 + r1), where near = (m0 - m1) / r0 and
   // far = (m1 - m2) / r1.

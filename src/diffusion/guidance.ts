@@ -61,8 +61,8 @@ export function guide(
   for (let start = 0; start < length; start += size) {
     const image = guided.subarray(start, start + size);
     const spread = standardDeviation(image);
-    // A constant output has no spread to restore.
-    if (spread === 0) continue;
+    // A constant output has no spread to restore; that of a single number is not defined.
+    if (!(spread > 0)) continue;
     const ratio = standardDeviation(conditional.subarray(start, start + size)) / spread;
     const factor = rescale * ratio + (1 - rescale);
     image.forEach((value, i) => {
