@@ -29,7 +29,7 @@ export interface TorchCheckpoint {
 const pickleLimitBytes = 16 * 2 ** 20;
 const depthLimit = 32;
 const nameLimit = 1024;
-const valueLimit = 1_000_000;
+const valueLimit = 200_000;
 /** Tied weights share a storage and expanded ones repeat it, so tensors may take more room than the file; this much more. */
 const repetitionLimit = 4;
 const repetitionSlackBytes = 64 * 2 ** 20;

@@ -62,28 +62,28 @@ async function readAllTorch(bytes: Uint8Array): Promise<void> {
   for (const name of checkpoint.entries.keys()) await readTorchTensor(checkpoint, name);
 }
 
-test("20,000 damaged safetensors headers", async () => {
+test("10,000 damaged safetensors headers", async () => {
   const file = await readFile(`${fixtures}state-dict.safetensors`);
   const header = file.subarray(8, 8 + Number(file.readBigUInt64LE()));
-  await fuzz(header, 2, 20_000, (bytes) => [...parseHeaderJson(Buffer.from(bytes).toString())]);
+  await fuzz(header, 2, 10_000, (bytes) => [...parseHeaderJson(Buffer.from(bytes).toString())]);
 });
 
-test("2,000 damaged safetensors files", async () => {
-  await fuzz(await readFile(`${fixtures}mixed.safetensors`), 3, 2000, readAllSafetensors);
+test("1,000 damaged safetensors files", async () => {
+  await fuzz(await readFile(`${fixtures}mixed.safetensors`), 3, 1000, readAllSafetensors);
 });
 
-test("20,000 damaged pickles", async () => {
+test("10,000 damaged pickles", async () => {
   for (const name of ["state-dict.bin", "nested.pt"]) {
     const files = unzipSync(await readFile(fixtures + name));
     const pickle = Object.entries(files).find(([entry]) => entry.endsWith("/data.pkl"))![1];
-    await fuzz(pickle, 4, 10_000, readTorchPickle);
+    await fuzz(pickle, 4, 5_000, readTorchPickle);
   }
 });
 
-test("1,000 checkpoints with a damaged pickle, their tensors read", async () => {
+test("500 checkpoints with a damaged pickle, their tensors read", async () => {
   const files: Zippable = unzipSync(await readFile(`${fixtures}plain.pth`));
   const name = Object.keys(files).find((entry) => entry.endsWith("/data.pkl"))!;
-  await fuzz(files[name] as Uint8Array, 5, 1000, (pickle) => {
+  await fuzz(files[name] as Uint8Array, 5, 500, (pickle) => {
     return readAllTorch(zipSync({ ...files, [name]: pickle }, { level: 0 }));
   });
 });

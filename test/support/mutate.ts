@@ -5,7 +5,7 @@ export function* mutations(bytes: Uint8Array, seed: number, count: number): Gene
   const twister = new MersenneTwister(seed);
   const below = (limit: number) => twister.next() % Math.max(1, limit);
   for (let i = 0; i < count; i++) {
-    let mutated = Uint8Array.from(bytes);
+    let mutated = bytes;
     for (let edits = 1 + below(4); edits > 0; edits--) mutated = mutateOnce(mutated, below);
     yield mutated;
   }
@@ -14,10 +14,10 @@ export function* mutations(bytes: Uint8Array, seed: number, count: number): Gene
 /** Bytes that mean something in the formats: numbers at the limits, JSON's signs, pickle's instructions. */
 const telling = [0, 1, 0x7f, 0x80, 0xff, ...Buffer.from('"{}[]:,\\-9.e(cRbQtsuq0')];
 
-function mutateOnce(bytes: Uint8Array, below: (limit: number) => number): Uint8Array<ArrayBuffer> {
+function mutateOnce(bytes: Uint8Array, below: (limit: number) => number): Uint8Array {
   const at = below(bytes.length);
   const length = 1 + below(below(4) === 0 ? 64 : 4);
-  const edited = Uint8Array.from(bytes);
+  const edited = new Uint8Array(bytes);
   switch (below(6)) {
     case 0: // one bit
       edited[at]! ^= 1 << below(8);
@@ -29,13 +29,13 @@ function mutateOnce(bytes: Uint8Array, below: (limit: number) => number): Uint8A
       edited[at] = telling[below(telling.length)]!;
       return edited;
     case 3: // a piece taken out
-      return Uint8Array.from([...bytes.subarray(0, at), ...bytes.subarray(at + length)]);
+      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
     case 4: {
       // a piece of it put elsewhere
       const from = below(bytes.length);
-      return Uint8Array.from([...bytes.subarray(0, at), ...bytes.subarray(from, from + length), ...bytes.subarray(at)]);
+      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(from, from + length), bytes.subarray(at)]);
     }
     default: // the end cut off
-      return Uint8Array.from(bytes.subarray(0, at));
+      return edited.subarray(0, at);
   }
 }
