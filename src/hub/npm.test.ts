@@ -72,6 +72,14 @@ describe("a file of a package", () => {
     ]);
   });
 
+  test("leaves the environment of the process as it was", async () => {
+    vi.stubEnv("npm_config_omit", "dev");
+    vi.stubEnv("npm_config_user_agent", undefined);
+    const before = { ...process.env };
+    await resolveFile(`${name}/model/small.onnx`, quick);
+    expect(process.env).toEqual(before);
+  });
+
   test("is used from the cache; a second file of the package needs no second transfer", async () => {
     await resolveFile(`${name}/model/detect.onnx`, quick);
     registry.requests.length = 0;

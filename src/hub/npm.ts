@@ -79,7 +79,17 @@ async function readNpmConfig(): Promise<Record<string, unknown>> {
   const env = { ...process.env };
   const config = new Config({ ...npmDefinitions, npmPath: join(modules, "npm"), argv: [], env, warn: false });
   await config.load();
-  return config.flat;
+  // Flattening sets these in this very process, again for child processes.
+  const [mode, userAgent] = [process.env.NODE_ENV, process.env.npm_config_user_agent];
+  const { flat } = config;
+  restoreEnv("NODE_ENV", mode);
+  restoreEnv("npm_config_user_agent", userAgent);
+  return flat;
+}
+
+function restoreEnv(name: string, value: string | undefined): void {
+  if (value === undefined) delete process.env[name];
+  else process.env[name] = value;
 }
 
 /**
