@@ -16,7 +16,9 @@ export async function readExactly(handle: FileHandle, bytes: Uint8Array, positio
     const length = Math.min(bytes.length - done, readLimitBytes);
     const { bytesRead } = await handle.read(bytes, done, length, position + done);
     if (bytesRead === 0) {
-      throw new CheckpointError(`The file ends before byte ${position + bytes.length}, inside its data; fetch it again.`);
+      throw new CheckpointError(
+        `The file ends before byte ${position + bytes.length}, inside its data; fetch it again.`,
+      );
     }
     done += bytesRead;
   }
