@@ -4,6 +4,7 @@ import { mkdir, open, readFile, rename, rm, stat, statfs, utimes, writeFile } fr
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { InputError } from "../errors.js";
 import { cacheFolder } from "../tensor/cache-folder.js";
 import { compiledFiles, compileInChild } from "./compile-process.js";
 import { type GraphFile, placeWeights } from "./graph-file.js";
@@ -14,16 +15,24 @@ import { pruneEntries } from "./prune.js";
 export interface CompileCacheSettings {
   readonly folder: string;
   readonly maxBytes: number;
+  /** Graphs with less weight are optimized at each load. */
+  readonly minWeightBytes: number;
 }
 
-/** `ARC2FACE_GRAPH_CACHE_GB` limits the disk space of optimized graphs (default 20); 0 turns the cache off. */
+/** Below this, optimizing takes a quarter of a second, and the many small graphs would fill the cache. */
+const minWeightBytes = 32 * 2 ** 20;
+
+/**
+ * `ARC2FACE_GRAPH_CACHE_GB` limits the disk space of optimized graphs (default 20); 0 turns the cache off.
+ * @throws InputError if it is not a number
+ */
 export function readCompileCacheSettings(env: NodeJS.ProcessEnv = process.env): CompileCacheSettings {
   const gigabytes = Number(env.ARC2FACE_GRAPH_CACHE_GB || 20);
-  return { folder: join(cacheFolder(env), "graphs"), maxBytes: (Number.isFinite(gigabytes) ? gigabytes : 20) * 1e9 };
+  if (!(gigabytes >= 0)) {
+    throw new InputError(`ARC2FACE_GRAPH_CACHE_GB is "${env.ARC2FACE_GRAPH_CACHE_GB}"; give a number of gigabytes.`);
+  }
+  return { folder: join(cacheFolder(env), "graphs"), maxBytes: gigabytes * 1e9, minWeightBytes };
 }
-
-/** Graphs with less weight than this are optimized at each load: a quarter of a second, and they would fill the cache. */
-const minimumWeightBytes = 32 * 2 ** 20;
 
 /** Changes whenever the way of compiling does, so that entries made before are not used. */
 const recipe = 1;
@@ -62,7 +71,7 @@ export async function compiledGraph(
   signal?: AbortSignal,
 ): Promise<CompiledGraph | undefined> {
   const weightBytes = [...graph.weights.values()].reduce((sum, { size }) => sum + size, graph.bytes.byteLength);
-  if (settings.maxBytes <= 0 || weightBytes < minimumWeightBytes) return undefined;
+  if (settings.maxBytes <= 0 || weightBytes < settings.minWeightBytes) return undefined;
   const folder = join(settings.folder, cacheKey(graph));
   const discard = () => rm(folder, { recursive: true, force: true });
   const path = join(folder, compiledFiles.graph);

@@ -58,12 +58,9 @@ export function requireDevice(device: ExecutionDevice): void {
   if (!availableDevices().includes(device)) throw unavailable(device);
 }
 
-/** The error for a device that cannot be used, with the way to get it. */
+/** The error for a device that cannot be used, with the way to get it; the cause is what ONNX Runtime says. */
 export function unavailable(device: ExecutionDevice, cause?: unknown): DeviceError {
-  const reason = cause instanceof Error ? ` (${cause.message})` : "";
-  return new DeviceError(`Device "${device}" is not available on this machine${reason}. ${howToGet[device]}`, {
-    cause,
-  });
+  return new DeviceError(`Device "${device}" is not available on this machine. ${howToGet[device]}`, { cause });
 }
 
 /**

@@ -25,8 +25,9 @@ function describeNode(message: string): string {
   return match?.groups ? `${match.groups.op} "${match.groups.name}": ` : "";
 }
 
-/** Drops the C++ signature that ONNX Runtime puts between a failure's place and its reason. */
+/** Drops the place in the source and the C++ signature that ONNX Runtime puts before the reason. */
 function shorten(message: string): string {
-  const reason = /Status Message: (?:\S+\.(?:cc|h):\d+ [\s\S]*?\) )?(?<text>[\s\S]*)/.exec(message)?.groups?.text;
-  return (reason ?? message).trim().replace(/\s+/g, " ").replace(/\.$/, "");
+  const reason = /Status Message: (?<text>[\s\S]*)/.exec(message)?.groups?.text ?? message;
+  const text = reason.replace(/^\S+\.(?:cc|h):\d+ .*?\)(?: const)?(?:::<lambda\(.*?\)>)? (?=\S)/s, "");
+  return text.trim().replace(/\s+/g, " ").replace(/\.$/, "");
 }

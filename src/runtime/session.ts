@@ -1,14 +1,14 @@
 import { InputError } from "../errors.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
-import { compiledGraph, readCompileCacheSettings } from "./compile-cache.js";
-import { type Device, defaultThreads, type ExecutionDevice, requireDevice, unavailable } from "./devices.js";
+import { type Device, defaultThreads, type ExecutionDevice, requireDevice } from "./devices.js";
 import { checkCarry, checkFeeds, copyTensors } from "./feeds.js";
-import { openGraph, placeWeights } from "./graph-file.js";
+import { openGraph } from "./graph-file.js";
+import { type GraphOrigin, type LoadedGraph, loadGraph } from "./load-graph.js";
 import { automaticDevice } from "./probe.js";
 import { makeProfileFolder, type OperatorTime, takeProfile } from "./profile.js";
-import { buffersOf, type LoadParameters, type NamedTensors, type Requests, type ValueInfo } from "./protocol.js";
+import { buffersOf, type NamedTensors, type ValueInfo } from "./protocol.js";
 import { SessionState } from "./session-state.js";
-import { returnThread, takeThread, type WorkerThread } from "./worker-thread.js";
+import { returnThread, type WorkerThread } from "./worker-thread.js";
 
 export interface SessionOptions {
   /** Default `auto`: CUDA, DirectML or CoreML where they work, else the CPU. */
@@ -35,7 +35,7 @@ export interface RunOptions {
 export interface SessionStats {
   readonly device: ExecutionDevice;
   /** Whether the optimized graph was found in the cache, was made and kept there, or the graph was loaded as it is. */
-  readonly graph: "cached" | "compiled" | "direct";
+  readonly graph: GraphOrigin;
   /** From the call of `load` until the session was ready. */
   readonly loadMs: number;
   readonly runs: number;
@@ -43,8 +43,6 @@ export interface SessionStats {
   readonly lastRunMs: number;
   readonly totalRunMs: number;
 }
-
-type Loaded = { thread: WorkerThread } & Requests["load"]["result"];
 
 /**
  * A graph, ready to run, on a worker thread of its own (about 5 MB and a tenth of a second each). The event loop stays
@@ -58,7 +56,11 @@ export class Session {
   #profileFolder: string | undefined;
   #stats: SessionStats;
 
-  private constructor({ thread, inputs, outputs }: Loaded, stats: SessionStats, profileFolder: string | undefined) {
+  private constructor(
+    { thread, inputs, outputs }: LoadedGraph,
+    stats: SessionStats,
+    profileFolder: string | undefined,
+  ) {
     this.inputs = inputs;
     this.outputs = outputs;
     this.#thread = thread;
@@ -81,30 +83,15 @@ export class Session {
     requireDevice(device);
     const graph = await openGraph(model);
     const profileFolder = options.profile ? await makeProfileFolder() : undefined;
-    const shared = { device, threads, profilePrefix: profileFolder && `${profileFolder}/profile` };
-    const ready = (loaded: Loaded, origin: SessionStats["graph"]) => {
-      const loadMs = performance.now() - start;
-      return new Session(
-        loaded,
-        { device, graph: origin, loadMs, runs: 0, lastRunMs: 0, totalRunMs: 0 },
-        profileFolder,
-      );
-    };
-
-    // An entry that was found but does not load is damaged, and made again once.
-    while (device === "cpu" && compileCache) {
-      const compiled = await compiledGraph(graph, readCompileCacheSettings(), signal);
-      if (!compiled) break;
-      try {
-        const loaded = await startWorker({ source: { path: compiled.path }, optimized: true, ...shared }, signal);
-        return ready(loaded, compiled.isNew ? "compiled" : "cached");
-      } catch {
-        signal?.throwIfAborted();
-        await compiled.discard();
-        if (compiled.isNew) break;
-      }
-    }
-    return ready(await startWorker({ source: placeWeights(graph), optimized: false, ...shared }, signal), "direct");
+    const loaded = await loadGraph(graph, { device, threads, profileFolder, compileCache, signal }).catch(
+      async (error) => {
+        if (profileFolder !== undefined) await takeProfile(profileFolder);
+        throw error;
+      },
+    );
+    const loadMs = performance.now() - start;
+    const stats = { device, graph: loaded.origin, loadMs, runs: 0, lastRunMs: 0, totalRunMs: 0 };
+    return new Session(loaded, stats, profileFolder);
   }
 
   get stats(): SessionStats {
@@ -174,25 +161,5 @@ export class Session {
   #requireThread(method: string): WorkerThread {
     if (this.#thread === undefined) throw new InputError(`${method}: the session was released; load it again.`);
     return this.#thread;
-  }
-}
-
-async function startWorker(parameters: LoadParameters, signal: AbortSignal | undefined): Promise<Loaded> {
-  const thread = takeThread();
-  const { source, device } = parameters;
-  try {
-    const transfer = "bytes" in source ? [source.bytes.buffer as ArrayBuffer] : [];
-    return { thread, ...(await thread.request("load", parameters, { signal, transfer })) };
-  } catch (error) {
-    if (signal?.aborted) {
-      // Not awaited: it ends after the call it is in.
-      void thread.terminate();
-      throw error;
-    }
-    await returnThread(thread);
-    if (device !== "cpu" && /ExecutionProvider|adapter|shared library|driver/i.test((error as Error).message)) {
-      throw unavailable(device, error);
-    }
-    throw error;
   }
 }
