@@ -89,8 +89,18 @@ export const add = (a: Operand, b: Operand): Value => apply1(ops.Add, [value(a),
 export const sub = (a: Operand, b: Operand): Value => apply1(ops.Sub, [value(a), value(b)]);
 export const mul = (a: Operand, b: Operand): Value => apply1(ops.Mul, [value(a), value(b)]);
 export const div = (a: Operand, b: Operand): Value => apply1(ops.Div, [value(a), value(b)]);
+export const pow = (a: Operand, b: Operand): Value => apply1(ops.Pow, [value(a), value(b)]);
+export const maximum = (a: Operand, b: Operand): Value => apply1(ops.Max, [value(a), value(b)]);
 export const equal = (a: Operand, b: Operand): Value => apply1(ops.Equal, [value(a), value(b)]);
+export const greater = (a: Operand, b: Operand): Value => apply1(ops.Greater, [value(a), value(b)]);
 export const neg = (x: Value): Value => apply1(ops.Neg, [x]);
+export const abs = (x: Value): Value => apply1(ops.Abs, [x]);
+/** -1, 0 or 1. */
+export const sign = (x: Value): Value => apply1(ops.Sign, [x]);
+/** The error function. */
+export const erf = (x: Value): Value => apply1(ops.Erf, [x]);
+/** The natural logarithm. */
+export const log = (x: Value): Value => apply1(ops.Log, [x]);
 export const exp = (x: Value): Value => apply1(ops.Exp, [x]);
 export const sqrt = (x: Value): Value => apply1(ops.Sqrt, [x]);
 export const sin = (x: Value): Value => apply1(ops.Sin, [x]);

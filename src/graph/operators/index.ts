@@ -6,10 +6,32 @@ import { reductionOperators } from "./reduction.js";
 import { shapeOperators } from "./shape.js";
 
 export * from "./elementwise.js";
-export { type AttentionOptions, attention, type ConvOptions, conv, matmul } from "./linear.js";
-export { instanceNormalization, layerNormalization } from "./normalization.js";
+export {
+  type AttentionOptions,
+  attention,
+  type ConvOptions,
+  conv,
+  matmul,
+  type ProductOptions,
+  product,
+} from "./linear.js";
+export { instanceNormalization, layerNormalization, normalize } from "./normalization.js";
 export { type ReduceOptions, reduceMean, reduceSum } from "./reduction.js";
-export { concat, gather, pad, reshape, slice, split, squeeze, transpose, unsqueeze, upsampleNearest } from "./shape.js";
+export {
+  concat,
+  elements,
+  expand,
+  gather,
+  pad,
+  reshape,
+  scatterAdd,
+  slice,
+  split,
+  squeeze,
+  transpose,
+  unsqueeze,
+  upsampleNearest,
+} from "./shape.js";
 
 /** Every operator that graphs of this project may contain, by ONNX name. */
 export const operators: ReadonlyMap<string, Operator> = new Map(

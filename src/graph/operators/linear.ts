@@ -114,6 +114,24 @@ const ops = linearOperators;
 /** Batched matrix product `a @ b`. */
 export const matmul = (a: Value, b: Value): Value => apply1(ops.MatMul, [a, b]);
 
+export interface ProductOptions {
+  /** Take the transpose (of the last two axes) of the first operand. */
+  readonly transA?: boolean;
+  readonly transB?: boolean;
+  /** Factor on the product; default 1. */
+  readonly alpha?: number;
+}
+
+/** Batched matrix product `alpha op(a) @ op(b)`; the transposed operands are not written out. */
+export function product(a: Value, b: Value, { transA, transB, alpha = 1 }: ProductOptions = {}): Value {
+  if (!transA && !transB && alpha === 1) return matmul(a, b);
+  return apply1(ops.FusedMatMul, [a, b], {
+    transA: transA ? 1 : 0,
+    transB: transB ? 1 : 0,
+    alpha: new Float(alpha),
+  });
+}
+
 export interface ConvOptions {
   /** Same on both axes; default 1. */
   readonly stride?: number;

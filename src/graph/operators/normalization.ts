@@ -1,5 +1,5 @@
-import { apply1, Float, Mismatch, type Operator, type Value } from "../value.js";
-import { dimAt, intAttribute, required, requireRank } from "./inference.js";
+import { apply, apply1, type Dim, Float, floats, Mismatch, type Operator, size, type Value } from "../value.js";
+import { dimAt, intAttribute, normalizeAxis, required, requireRank } from "./inference.js";
 
 /** Normalizations. All keep the shape of their first operand. */
 
@@ -26,13 +26,16 @@ export const normalizationOperators = {
   GroupNormalization: perChannel("GroupNormalization"),
   LayerNormalization: {
     type: "LayerNormalization",
-    infer: (inputs, attributes) => {
+    /** Beside the result, ONNX Runtime gives the mean and the inverse standard deviation of each normalized slice. */
+    infer: (inputs, attributes, outputCount) => {
       const [x, scale] = [required(inputs, 0), required(inputs, 1)];
       const axis = intAttribute(attributes, "axis", -1);
       if (axis === -1 && dimAt(x, -1) !== dimAt(scale, -1)) {
         throw new Mismatch(`the last axis has ${dimAt(x, -1)} elements, the scale ${dimAt(scale, -1)}`);
       }
-      return [x];
+      const first = normalizeAxis(axis, x.shape.length);
+      const statistic = { dtype: x.dtype, shape: x.shape.map((dim, i): Dim => (i < first ? dim : 1)) };
+      return [x, statistic, statistic].slice(0, outputCount);
     },
   },
   LpNormalization: { type: "LpNormalization", infer: (inputs) => [required(inputs, 0)] },
@@ -47,3 +50,12 @@ export const instanceNormalization = (x: Value, scale: Value, bias: Value, epsil
 /** Normalizes over the last axis. x [..., C], scale and bias [C]. */
 export const layerNormalization = (x: Value, scale: Value, bias: Value, epsilon: number): Value =>
   apply1(ops.LayerNormalization, [x, scale, bias], { axis: -1, epsilon: new Float(epsilon) });
+
+/** Normalizes over the last axis without scale or shift, and gives the inverse standard deviations [..., 1] as well. */
+export function normalize(x: Value, epsilon: number): { normal: Value; inverseStd: Value } {
+  const width = size(x, -1);
+  const [ones, zeros] = [floats(Array<number>(width).fill(1)), floats(Array<number>(width).fill(0))];
+  const attributes = { axis: -1, epsilon: new Float(epsilon) };
+  const [normal, , inverseStd] = apply(ops.LayerNormalization, [x, ones, zeros], attributes, 3);
+  return { normal: normal as Value, inverseStd: inverseStd as Value };
+}

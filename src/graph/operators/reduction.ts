@@ -22,7 +22,7 @@ function reduction(type: string): Operator {
 function pool(type: string): Operator {
   return {
     type,
-    infer: (inputs, attributes) => {
+    infer: (inputs, attributes, outputCount) => {
       const x = required(inputs, 0);
       const kernel = intsAttribute(attributes, "kernel_shape") ?? [];
       if (kernel.length !== x.shape.length - 2) throw new Mismatch(`kernel_shape [${kernel.join(", ")}] does not fit`);
@@ -39,7 +39,12 @@ function pool(type: string): Operator {
           padding,
         );
       });
-      return [{ dtype: x.dtype, shape: [dimAt(x, 0), dimAt(x, 1), ...spatial] }];
+      const shape = [dimAt(x, 0), dimAt(x, 1), ...spatial];
+      // A second output of MaxPool: where in the whole input each maximum was, counted along the flat data.
+      return [
+        { dtype: x.dtype, shape },
+        { dtype: "i64" as const, shape },
+      ].slice(0, outputCount);
     },
   };
 }

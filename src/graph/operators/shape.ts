@@ -131,6 +131,19 @@ export const shapeOperators = {
       return [{ dtype: data.dtype, shape }];
     },
   },
+  ScatterElements: {
+    type: "ScatterElements",
+    infer: (inputs) => {
+      const [data, indices, updates] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
+      sameDType(data, updates);
+      requireRank(indices, data.shape.length);
+      requireRank(updates, data.shape.length);
+      if (indices.shape.some((dim, i) => dim !== updates.shape[i])) {
+        throw new Mismatch(`indices [${indices.shape.join(", ")}] for updates [${updates.shape.join(", ")}]`);
+      }
+      return [data];
+    },
+  },
   Unsqueeze: {
     type: "Unsqueeze",
     infer: (inputs) => {
@@ -191,6 +204,7 @@ export const shapeOperators = {
       return [{ dtype: x.dtype, shape }];
     },
   },
+  Size: { type: "Size", infer: () => [{ dtype: "i64", shape: [] }] },
   Shape: { type: "Shape", infer: (inputs) => [{ dtype: "i64", shape: [required(inputs, 0).shape.length] }] },
 } as const satisfies Record<string, Operator>;
 
@@ -219,7 +233,17 @@ export const split = (x: Value, sizes: readonly number[], axis: number): readonl
 export const slice = (x: Value, axis: number, start: number, end: number): Value =>
   apply1(ops.Slice, [x, ints([start]), ints([end]), ints([axis])]);
 
-/** Zeros before and after each axis: pads = [begin of every axis..., end of every axis...]. */
+/** Repeats axes of size 1 (and new leading ones) up to `shape`. */
+export const expand = (x: Value, shape: readonly number[]): Value => apply1(ops.Expand, [x, ints(shape)]);
+
+/** Adds each update to the element of `data` whose index along `axis` is given; the other indices are its own. */
+export const scatterAdd = (data: Value, indices: Value, updates: Value, axis: number): Value =>
+  apply1(ops.ScatterElements, [data, indices, updates], { axis, reduction: "add" });
+
+/** The number of elements, i64 []. */
+export const elements = (x: Value): Value => apply1(ops.Size, [x]);
+
+/** Zeros before and after each axis (negative: elements cut off): pads = [begin of every axis..., end of every axis...]. */
 export const pad = (x: Value, pads: readonly number[]): Value => apply1(ops.Pad, [x, ints(pads)], { mode: "constant" });
 
 /** Repeats every pixel `factor` times on both axes. x [N, C, H, W] -> [N, C, factor H, factor W]. */
