@@ -53,8 +53,8 @@ export interface CompiledGraph {
 }
 
 /**
- * The graph as optimized for this CPU: found in the cache, or made and kept there. A kept graph loads in a fifth of the
- * time or less, and its weights are mapped from the file instead of being held a second time while they are folded. The
+ * The graph as optimized for this CPU: found in the cache, or made and kept there. A kept graph loads in a quarter of the
+ * time, and its weights are mapped from the file instead of being held a second time while they are folded. The
  * price is disk space: all weights once more in f32. That is paid for f32 models too, because most of their weights
  * change as well: linear layers are transposed and convolutions laid out in blocks.
  *

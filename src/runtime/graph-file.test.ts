@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { linearStack } from "../../test/helpers/onnx-models.js";
 import { CheckpointError } from "../errors.js";
@@ -57,7 +57,8 @@ it("says which weights are missing, unknown or cut short", async () => {
 });
 
 it("finds the folder that holds all files", () => {
-  expect(commonFolder(["/a/b/c.bin"])).toBe("/a/b");
-  expect(commonFolder(["/a/b/c.bin", "/a/bc/d.bin"])).toBe("/a");
-  expect(commonFolder(["/a/b/c.bin", "/x/d.bin", "/a/e.bin"])).toBe("/");
+  const common = (...files: string[]) => commonFolder(files.map((file) => resolve(file)));
+  expect(common("/a/b/c.bin")).toBe(resolve("/a/b"));
+  expect(common("/a/b/c.bin", "/a/bc/d.bin")).toBe(resolve("/a"));
+  expect(common("/a/b/c.bin", "/x/d.bin", "/a/e.bin")).toBe(resolve("/"));
 });

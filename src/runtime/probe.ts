@@ -23,7 +23,8 @@ async function canRun(device: ExecutionDevice): Promise<boolean> {
   } catch {
     return false;
   } finally {
-    await thread.request("release", {});
+    // A thread that died with the device is not kept.
+    await thread.request("release", {}).catch(() => undefined);
     await returnThread(thread);
   }
 }
