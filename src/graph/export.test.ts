@@ -32,7 +32,7 @@ describe("exportOnnx", () => {
   it("names nodes after the weights that they read", () => {
     const names = fromBinary(ModelProtoSchema, exportOnnx(graph()).bytes).graph?.node.map(({ name }) => name);
     expect(names).toContain("Cast:proj.weight");
-    expect(names).toContain("MatMul");
+    expect(names).toContain("MatMul:proj.weight");
   });
 
   it("refuses a graph that reads an input which is not listed, or two inputs of one name", () => {

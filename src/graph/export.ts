@@ -140,17 +140,18 @@ class Names {
   }
 }
 
-/** `Conv:down_blocks.0.resnets.0.conv1.weight`: the operator, and the first weight it reads (through a cast, if any). */
+/** `Conv:down_blocks.0.resnets.0.conv1.weight`: the operator, and the first weight it reads. */
 function nodeLabel(node: Node): string {
-  for (const value of node.inputs) {
-    if (value?.origin.kind === "input" || value === undefined) continue;
-    const { origin } = value;
-    const weight = origin.kind === "node" ? origin.node.inputs[0]?.name : value.name;
-    if (weight && (origin.kind !== "node" || ["Cast", "Transpose"].includes(origin.node.operator.type))) {
-      return `${node.operator.type}:${weight}`;
-    }
-  }
-  return node.operator.type;
+  const weight = node.inputs.map(weightName).find((name) => name !== undefined);
+  return weight ? `${node.operator.type}:${weight}` : node.operator.type;
+}
+
+/** The name of a stored weight, also behind a cast or a transposition. */
+function weightName(value: Value | undefined): string | undefined {
+  if (value === undefined || value.origin.kind === "input") return undefined;
+  if (value.origin.kind !== "node") return value.name;
+  const { operator, inputs } = value.origin.node;
+  return ["Cast", "Transpose"].includes(operator.type) ? weightName(inputs[0]) : undefined;
 }
 
 function tensorProto(tensor: Tensor, name: string): Init<typeof TensorProtoSchema> {
