@@ -101,11 +101,17 @@ export function unitEmbedding(embedding: FaceEmbedding, size: number): Float32Ar
   return Float32Array.from(values, (value) => value / norm);
 }
 
+/** Width and height, in pixels, of the images that a model was trained with. */
+export function trainedSize({ unet, autoencoder }: ModelFolder): [widthPx: number, heightPx: number] {
+  const factor = latentFactor(autoencoder);
+  const latents = unet.config.sample_size ?? 64;
+  const [rows, columns] = typeof latents === "number" ? [latents, latents] : latents;
+  return [columns * factor, rows * factor];
+}
+
 function imageSize(folder: ModelFolder, given: GenerateRequest["size"]): [number, number] {
   const factor = latentFactor(folder.autoencoder);
-  const trained = folder.unet.config.sample_size ?? 64;
-  const [rows, columns] = typeof trained === "number" ? [trained, trained] : trained;
-  const size = given ?? [columns * factor, rows * factor];
+  const size = given ?? trainedSize(folder);
   const [width, height] = typeof size === "number" ? [size, size] : size;
   for (const side of [width, height]) {
     if (!Number.isInteger(side) || side < factor || side > 4096 || side % factor !== 0) {

@@ -1,0 +1,91 @@
+import { basename, join } from "node:path";
+import { ContactSheet } from "../image/sheet.js";
+import type { GeneratedImage, GenerationProgress } from "../pipeline/arc2face.js";
+import type { GenerateRequest } from "../pipeline/request.js";
+import { type CommandRecord, joinImageRecord } from "./command-record.js";
+import type { Face } from "./faces.js";
+import { writePngFile } from "./png-file.js";
+
+export interface WrittenImage {
+  readonly file: string;
+  readonly seed: number;
+}
+
+export interface ImageFolderOptions {
+  /** The folder; it is made when the first image is there. */
+  readonly out: string;
+  readonly faces: readonly Face[];
+  /** What was asked for; goes into previews, which have no generation record. */
+  readonly request: Omit<GenerateRequest, "faceEmbedding">;
+  readonly command: Omit<CommandRecord, "input" | "identity">;
+  readonly sheet: boolean;
+  /** Steps between previews; absent: none. */
+  readonly previewEvery?: number | undefined;
+}
+
+/** Puts generated images into a folder as `NAME-SEED.png`, and on request a sheet of all and previews of each. */
+export class ImageFolder {
+  readonly written: WrittenImage[] = [];
+  private sheet: ContactSheet | undefined;
+  private readonly previews: Promise<void>[] = [];
+  private batch: GenerationProgress["images"] | undefined;
+  private step = 0;
+
+  constructor(private readonly options: ImageFolderOptions) {}
+
+  /** Takes the next image; they come person by person, in the order of the seeds. */
+  async add(image: GeneratedImage): Promise<void> {
+    const { faces, request, sheet } = this.options;
+    const { identity, seed, record } = image;
+    if (sheet) {
+      const { count = 1 } = request;
+      const rowLength = faces.length > 1 ? count : undefined;
+      this.sheet ??= new ContactSheet({ ...image, count: faces.length * count, rowLength });
+      await this.sheet.place(this.written.length, image);
+    }
+    const generation = joinImageRecord({ generation: record, command: this.commandFor(identity) });
+    this.written.push({ file: await writePngFile(this.stemOf(identity, seed), image, generation), seed });
+  }
+
+  /** Decodes and writes previews of the images being made, every so many steps. */
+  takePreview(progress: GenerationProgress): void {
+    const { previewEvery, request } = this.options;
+    this.step = progress.images === this.batch ? this.step + 1 : 1;
+    this.batch = progress.images;
+    if (previewEvery === undefined || this.step % previewEvery !== 0) return;
+    const { step } = this;
+    const write = async () => {
+      const images = await progress.preview();
+      for (const [i, { identity, seed }] of progress.images.entries()) {
+        const generation = { preview: step, seed, request, command: this.commandFor(identity) };
+        await writePngFile(`${this.stemOf(identity, seed)}-step${step}`, images[i]!, generation);
+      }
+    };
+    const preview = write();
+    // A failure is reported by `close`; until then it is not unhandled.
+    preview.catch(() => undefined);
+    this.previews.push(preview);
+  }
+
+  /** Waits until nothing is being written, whatever became of it. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.previews);
+  }
+
+  /** Waits for previews, and writes the sheet, if one is wanted. @returns its path */
+  async close(): Promise<string | undefined> {
+    await Promise.all(this.previews);
+    if (!this.sheet) return undefined;
+    const names = this.written.map(({ file }) => basename(file));
+    return writePngFile(join(this.options.out, "sheet"), this.sheet.image, { sheet: names });
+  }
+
+  private commandFor(identity: number): CommandRecord {
+    const { input, index } = this.options.faces[identity]!;
+    return { ...this.options.command, input, identity: index };
+  }
+
+  private stemOf(identity: number, seed: number): string {
+    return join(this.options.out, `${this.options.faces[identity]!.name}-${seed}`);
+  }
+}

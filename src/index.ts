@@ -1,0 +1,56 @@
+/**
+ * Images of one person from a face embedding.
+ *
+ * ```ts
+ * import { Arc2Face, encodePng, readEmbeddingFile } from "arc2face";
+ *
+ * const model = await Arc2Face.load("arc2face");
+ * const [faceEmbedding] = await readEmbeddingFile("me.json");
+ * for await (const image of model.generate({ faceEmbedding, count: 4, seed: 1 })) {
+ *   await writeFile(`me-${image.seed}.png`, await encodePng(image, { generation: image.record }));
+ * }
+ * await model.release();
+ * ```
+ *
+ * Every function throws an {@link Arc2FaceError} where its input, a file, the device or the network is at fault.
+ * @packageDocumentation
+ */
+
+export type { SamplerOptions } from "./diffusion/sampler.js";
+export { type SamplerName, samplerNames } from "./diffusion/samplers.js";
+// Errors
+export { Arc2FaceError, CheckpointError, DeviceError, DownloadError, InputError, ShapeError } from "./errors.js";
+// Models on this machine and where they come from
+export { type CatalogFile, type CatalogModel, catalog } from "./hub/catalog.js";
+export type { Progress, ProgressListener } from "./hub/download.js";
+export {
+  type CachedFile,
+  findModel,
+  listCachedFiles,
+  listModels,
+  type Model,
+  type ModelFile,
+  type Verification,
+  verifyModel,
+} from "./hub/models.js";
+export { type PullOptions, pullModel } from "./hub/pull.js";
+export { type ResolvedFile, type ResolveOptions, resolveFile } from "./hub/resolve.js";
+// Pictures
+export { type DecodeOptions, decodeImage } from "./image/decode.js";
+export { encodeJpeg, encodePng, type PngOptions, readGeneration } from "./image/encode.js";
+export type { Image } from "./image/image.js";
+export { ContactSheet } from "./image/sheet.js";
+// Generation
+export {
+  Arc2Face,
+  type GeneratedImage,
+  type GenerateOptions,
+  type GenerationProgress,
+  type LoadOptions,
+} from "./pipeline/arc2face.js";
+export { decodeEmbeddings, readEmbeddingFile, readEmbeddings } from "./pipeline/embedding-file.js";
+export type { LoraOptions } from "./pipeline/loras.js";
+export { type GenerationRecord, type ModelHashes, parseGenerationRecord } from "./pipeline/metadata.js";
+export type { FaceEmbedding, GenerateRequest } from "./pipeline/request.js";
+// Devices
+export { availableDevices, type Device, type ExecutionDevice } from "./runtime/devices.js";
