@@ -46,6 +46,12 @@ export class PickleReader {
     return this.decode(start, start + length);
   }
 
+  /** A view, not a copy. Python 2's strings are bytes too. */
+  readBytes(length: number): Uint8Array {
+    const start = this.skip(length);
+    return this.bytes.subarray(start, start + length);
+  }
+
   readLine(): string {
     const end = this.bytes.indexOf(0x0a, this.position);
     if (end < 0) this.fail("a line that does not end");

@@ -3,7 +3,7 @@ import { PickleReader } from "./pickle-reader.js";
 /*
  * Python's pickle is a program for a small stack machine, which may call any function of any installed module. This
  * machine calls none: a global stands for whatever the caller's `resolveGlobal` gives, which refuses all but a few,
- * and of the instructions only those are known that torch's own files are made of.
+ * and of the instructions only those are known that torch's own files and lists of bytes are made of.
  */
 
 /** Python's tuple; a list is an array, a dict a Map, a set a Set. */
@@ -32,7 +32,7 @@ const instructionLimit = 1_000_000;
 
 /**
  * Runs a pickle of protocol 2 or later and gives the value it makes, built of null, booleans, numbers (bigint beyond
- * 2^53), strings, arrays, Maps, Sets, {@link PickleTuple} and whatever `meaning` gives. Attributes of a dict, such as
+ * 2^53), strings, bytes, arrays, Maps, Sets, {@link PickleTuple} and whatever `meaning` gives. Attributes of a dict, such as
  * a state dict's `_metadata`, are left out.
  * Source: CPython `Lib/pickletools.py`.
  * @throws CheckpointError if the pickle is damaged, too long, or asks for anything but data
@@ -219,6 +219,11 @@ const instructionSet: ReadonlyMap<number, (machine: PickleMachine, reader: Pickl
   [0x8c, (m, r) => m.push(r.readText(r.readUint(1)))], // SHORT_BINUNICODE
   [0x58, (m, r) => m.push(r.readText(r.readUint(4)))], // BINUNICODE
   [0x8d, (m, r) => m.push(r.readText(r.readUint64()))], // BINUNICODE8
+  [0x43, (m, r) => m.push(r.readBytes(r.readUint(1)))], // SHORT_BINBYTES
+  [0x42, (m, r) => m.push(r.readBytes(r.readUint(4)))], // BINBYTES
+  [0x8e, (m, r) => m.push(r.readBytes(r.readUint64()))], // BINBYTES8
+  [0x55, (m, r) => m.push(r.readBytes(r.readUint(1)))], // SHORT_BINSTRING
+  [0x54, (m, r) => m.push(r.readBytes(r.readUint(4)))], // BINSTRING
   [0x29, (m) => m.push(new PickleTuple([]))], // EMPTY_TUPLE
   [0x85, (m) => m.push(m.popTuple(1))], // TUPLE1
   [0x86, (m) => m.push(m.popTuple(2))], // TUPLE2
