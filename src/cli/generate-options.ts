@@ -6,7 +6,11 @@ import { devices, interval, lora, number, oneOf, size, text, wholeNumber } from 
 export const generateOptions = {
   model: required("--model <source>", "model folder, hf:OWNER/REPO[@REVISION], or a name (see: models list)", text),
   count: withDefault("-n, --count <images>", "images of each person", wholeNumber(1, 1_000_000), 1),
-  seed: optional("--seed <number>", "of the first image; each next one has one more (default: random)", wholeNumber(0)),
+  seed: optional(
+    "--seed <number>",
+    "of the first image, to 2^32 - 1; each next one has one more (default: random)",
+    wholeNumber(0, 2 ** 32 - 1),
+  ),
   sampler: optional(
     "--sampler <name>",
     `${samplerNames.join(", ")} (default: the model's, else dpm++)`,

@@ -28,8 +28,6 @@ export class ImageFolder {
   readonly written: WrittenImage[] = [];
   private sheet: ContactSheet | undefined;
   private readonly previews: Promise<void>[] = [];
-  private batch: GenerationProgress["images"] | undefined;
-  private step = 0;
 
   constructor(private readonly options: ImageFolderOptions) {}
 
@@ -47,13 +45,11 @@ export class ImageFolder {
     this.written.push({ file: await writePngFile(this.stemOf(identity, seed), image, generation), seed });
   }
 
-  /** Decodes and writes previews of the images being made, every so many steps. */
+  /** Decodes and writes previews of the images being made, every so many steps, but not after the last. */
   takePreview(progress: GenerationProgress): void {
     const { previewEvery, request } = this.options;
-    this.step = progress.images === this.batch ? this.step + 1 : 1;
-    this.batch = progress.images;
-    if (previewEvery === undefined || this.step % previewEvery !== 0) return;
-    const { step } = this;
+    const { step, steps } = progress;
+    if (previewEvery === undefined || step % previewEvery !== 0 || step === steps) return;
     const write = async () => {
       const images = await progress.preview();
       for (const [i, { identity, seed }] of progress.images.entries()) {

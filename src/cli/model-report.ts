@@ -5,7 +5,7 @@ import { resolveFolder } from "../hub/pull.js";
 import { describeModel, type ModelDescription } from "../pipeline/describe-model.js";
 import { openModelFolder } from "../pipeline/model-folder.js";
 import { cacheFolder } from "../tensor/cache-folder.js";
-import { formatTable, megabytes } from "./table.js";
+import { formatFacts, formatTable, megabytes } from "./table.js";
 
 /** A file of a model; the hash and the size are known once it was pulled. */
 export interface ReportedFile {
@@ -92,14 +92,12 @@ function formatArchitecture(model: ModelDescription): string {
   ]);
   const { sampler, steps, guidanceScale } = model.defaults;
   const { recogniser } = model;
-  const facts = [
+  const facts = formatFacts([
     ["image size", `${model.widthPx}x${model.heightPx} pixels`],
     ["face embedding", `${model.embeddingSize} numbers`],
     ["recogniser", recogniser ? `${recogniser.name}, sha256 ${recogniser.sha256}` : "not stated"],
     ["defaults", `${sampler}, ${steps} steps, guidance ${guidanceScale}`],
     ["licence", model.licence ?? "not stated in the folder"],
-  ];
-  const width = Math.max(...facts.map(([label]) => (label as string).length));
-  const lines = facts.map(([label, fact]) => `${(label as string).padEnd(width)}  ${fact}\n`).join("");
-  return `${formatTable(["NETWORK", ">PARAMETERS", "DTYPE", ">MB"], rows)}\n${lines}`;
+  ]);
+  return `${formatTable(["NETWORK", ">PARAMETERS", "DTYPE", ">MB"], rows)}\n${facts}`;
 }

@@ -11,6 +11,12 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
   return lines.map((line) => `${line.map(formatCell).join("  ").trimEnd()}\n`).join("");
 }
 
+/** Facts, one a line: labels in a column, and what they say. */
+export function formatFacts(facts: readonly (readonly [label: string, fact: string])[]): string {
+  const width = Math.max(...facts.map(([label]) => label.length));
+  return facts.map(([label, fact]) => `${label.padEnd(width)}  ${fact}\n`).join("");
+}
+
 /** Bytes in megabytes (10^6), as download pages count. */
 export function megabytes(bytes: number): string {
   return (bytes / 1e6).toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });

@@ -28,7 +28,10 @@ export interface GenerateOptions extends GenerateRequest {
 }
 
 export interface GenerationProgress {
-  /** Steps done and to do, over all batches. */
+  /** Steps done and to do for the images that are being made. */
+  readonly step: number;
+  readonly steps: number;
+  /** The same, over all batches. */
   readonly stepsDone: number;
   readonly stepsTotal: number;
   /** Images of the batch that is being made. */
@@ -106,10 +109,10 @@ export class Arc2Face {
     for (let start = 0, stepsDone = 0; start < jobs.length; start += batchSize) {
       const batch = jobs.slice(start, start + batchSize);
       let latents: Float32Array | undefined;
-      for await (const { x, x0 } of this.denoise(plan, batch, conditioning, signal)) {
+      for await (const { step, steps, x, x0 } of this.denoise(plan, batch, conditioning, signal)) {
         latents = x;
         const preview = async () => toImages(await this.decode(plan, x0, signal), plan);
-        onStep?.({ stepsDone: ++stepsDone, stepsTotal, images: batch, preview });
+        onStep?.({ step, steps, stepsDone: ++stepsDone, stepsTotal, images: batch, preview });
       }
       const images = toImages(await this.decode(plan, latents as Float32Array, signal), plan);
       for (const [i, image] of images.entries()) {

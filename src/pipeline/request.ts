@@ -65,6 +65,7 @@ export function planGeneration(folder: ModelFolder, request: GenerateRequest): G
     rescale: request.guidanceRescale,
     interval: request.guidanceInterval,
   };
+  if (request.batchSize !== undefined) integer("batchSize", request.batchSize, 1, 1_000_000);
   guidanceScaleAt(guidance, { alpha: 1, sigma: 1 });
   const [widthPx, heightPx] = imageSize(folder, request.size);
   return {
