@@ -1,5 +1,4 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
+import { cacheFolder } from "../tensor/cache-folder.js";
 
 /** Where weights are kept and how the hub is reached. */
 export interface HubSettings {
@@ -19,16 +18,9 @@ export interface HubSettings {
  */
 export function readHubSettings(env: NodeJS.ProcessEnv = process.env): HubSettings {
   return {
-    cacheFolder: env.ARC2FACE_CACHE || join(platformCacheFolder(env), "arc2face"),
+    cacheFolder: cacheFolder(env),
     endpoint: (env.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, ""),
     token: env.HF_TOKEN || undefined,
     offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? ""),
   };
-}
-
-function platformCacheFolder(env: NodeJS.ProcessEnv): string {
-  if (env.XDG_CACHE_HOME) return env.XDG_CACHE_HOME;
-  if (process.platform === "darwin") return join(homedir(), "Library", "Caches");
-  if (process.platform === "win32") return env.LOCALAPPDATA || join(homedir(), "AppData", "Local");
-  return join(homedir(), ".cache");
 }
