@@ -54,6 +54,34 @@ export function checkCarry(
   }
 }
 
+/**
+ * The outputs that a run returns.
+ * @throws InputError if one is unknown or carried, or the condition is not a single bool
+ */
+export function chooseOutputs(
+  outputs: readonly ValueInfo[],
+  carry: Readonly<Record<string, string>>,
+  { outputs: asked, carryIf }: { outputs?: readonly string[]; carryIf?: string },
+): string[] {
+  const free = outputs.filter(({ name }) => !(name in carry));
+  const find = (name: string) => {
+    const found = free.find((output) => output.name === name);
+    if (found) return found;
+    throw new InputError(`The graph has no output "${name}" to return. It has: ${free.map((o) => o.name).join(", ")}.`);
+  };
+  const names = new Set((asked?.map(find) ?? free).map(({ name }) => name));
+  if (carryIf !== undefined) {
+    const { dtype, shape } = find(carryIf);
+    if (dtype !== "bool" || shape.length > 0) {
+      throw new InputError(
+        `carryIf: output "${carryIf}" is ${dtype} ${show(shape)}; it must be one bool, of shape [].`,
+      );
+    }
+    names.add(carryIf);
+  }
+  return [...names];
+}
+
 /** Copies whose memory can be given to a worker. A view's copy holds its elements only, and none is in shared memory. */
 export function copyTensors(tensors: NamedTensors): NamedTensors {
   return Object.fromEntries(

@@ -28,8 +28,14 @@ export interface LoadParameters {
 
 export interface RunParameters {
   readonly feeds: NamedTensors;
-  /** Inputs held in the worker, and the outputs that replace them after the run. */
-  readonly state?: { readonly id: number; readonly carry: Readonly<Record<string, string>> };
+  /** Names of the outputs to send back. */
+  readonly outputs: readonly string[];
+  /** Inputs held in the worker, and the outputs that replace them after the run, if the output `carryIf` says so. */
+  readonly state?: {
+    readonly id: number;
+    readonly carry: Readonly<Record<string, string>>;
+    readonly carryIf: string | undefined;
+  };
 }
 
 /** What the main thread asks of a session's worker, and what comes back. */

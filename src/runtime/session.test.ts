@@ -192,6 +192,35 @@ describe("state", () => {
     expect(initial.data).toEqual(Float32Array.of(5, 5, 5));
   });
 
+  it("carries only where a condition holds, and returns what is asked for", async () => {
+    const guarded = buildModel({
+      inputs: [
+        { name: "x", shape: [] },
+        { name: "sum", shape: [] },
+      ],
+      outputs: [
+        { name: "next", shape: [] },
+        { name: "isSmall", type: Type.BOOL, shape: [] },
+        { name: "difference", shape: [] },
+      ],
+      nodes: [
+        { op: "Add", inputs: ["sum", "x"], outputs: ["next"] },
+        { op: "Less", inputs: ["x", "next"], outputs: ["isSmall"] },
+        { op: "Sub", inputs: ["sum", "x"], outputs: ["difference"] },
+      ],
+    });
+    const session = await load(guarded);
+    const state = await session.createState({ sum: f32([], [1]) });
+    const add = (x: number, outputs?: string[]) =>
+      session.run({ x: f32([], [x]) }, { state, carry: { next: "sum" }, carryIf: "isSmall", outputs });
+    expect(await add(2, [])).toEqual({ isSmall: tensor("bool", [], Uint8Array.of(1)) });
+    expect(await add(Number.NaN, ["difference"])).toMatchObject({ isSmall: { data: Uint8Array.of(0) } });
+    expect((await state.read()).sum).toEqual(f32([], [3]));
+    const wrong = (options: object) => session.run({ x: f32([], [1]) }, { state, carry: { next: "sum" }, ...options });
+    await expect(wrong({ outputs: ["next"] })).rejects.toThrow(/no output "next".*isSmall, difference/);
+    await expect(wrong({ carryIf: "difference" })).rejects.toThrow(/must be one bool/);
+  });
+
   it("keeps two states of a session apart", async () => {
     const session = await load(accumulate);
     const [a, b] = [

@@ -1,7 +1,7 @@
 import { InputError } from "../errors.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { type Device, defaultThreads, type ExecutionDevice, requireDevice } from "./devices.js";
-import { checkCarry, checkFeeds, copyTensors } from "./feeds.js";
+import { checkCarry, checkFeeds, chooseOutputs, copyTensors } from "./feeds.js";
 import { openGraph } from "./graph-file.js";
 import { type GraphOrigin, type LoadedGraph, loadGraph } from "./load-graph.js";
 import { automaticDevice } from "./probe.js";
@@ -29,6 +29,10 @@ export interface RunOptions {
   readonly state?: SessionState;
   /** Output name -> name of the state's input that it replaces for the next run. Such an output is not returned. */
   readonly carry?: Readonly<Record<string, string>>;
+  /** A bool [] output; where it is false, nothing is carried and the state stays as it was. It is returned all the same. */
+  readonly carryIf?: string;
+  /** Names of the outputs to return. Default: all that are not carried. */
+  readonly outputs?: readonly string[];
 }
 
 /** What a session has done so far. Times are in milliseconds of wall clock. */
@@ -105,16 +109,18 @@ export class Session {
    * @throws InputError or ShapeError if inputs are missing, unknown, or of another dtype or shape
    * @throws DeviceError if the device fails or memory is short
    */
-  async run(feeds: NamedTensors, { signal, state, carry = {} }: RunOptions = {}): Promise<NamedTensors> {
+  async run(feeds: NamedTensors, options: RunOptions = {}): Promise<NamedTensors> {
+    const { signal, state, carry = {}, carryIf } = options;
     signal?.throwIfAborted();
     const thread = this.#requireThread("run");
     if (state && !state.belongsTo(thread)) throw new InputError("run: the state was made by another session.");
     checkFeeds(this.inputs, feeds, state?.names ?? []);
     checkCarry(this.inputs, this.outputs, carry, state?.names ?? []);
+    const wanted = chooseOutputs(this.outputs, carry, options);
     const copies = copyTensors(feeds);
     const { outputs, elapsedMs } = await thread.request(
       "run",
-      { feeds: copies, ...(state ? { state: { id: state.id, carry } } : {}) },
+      { feeds: copies, outputs: wanted, ...(state ? { state: { id: state.id, carry, carryIf } } : {}) },
       { signal, transfer: buffersOf(copies) },
     );
     const { runs, totalRunMs } = this.#stats;
