@@ -1,56 +1,104 @@
+import sharp from "sharp";
 import { InputError } from "../errors.js";
-import { type Image, solidImage } from "./image.js";
+import { type Image, image, type Rgb, rawPixels, solidImage } from "./image.js";
 import { resizeImage } from "./resize.js";
+import { element, escapeXml, svgDocument } from "./svg.js";
 
-/** White between the pictures. */
-const gapPx = 4;
-/** Longest side of a sheet: what image viewers open at ease (200 MB of pixels). */
-const longestSidePx = 8192;
-/** Below this, a face cannot be told. */
-const smallestTilePx = 16;
+export interface SheetEntry {
+  image: Image;
+  /** One line below the image; what does not fit is cut, with an ellipsis. */
+  caption?: string;
+}
+
+export interface SheetOptions {
+  /** Default: the sheet is about as wide as high. */
+  columns?: number;
+  /** Side of the square that each image is fitted into. Default: the longest side of any image; 512 at most. */
+  cellPx?: number;
+  /** Between the cells and around them. Default 8. */
+  gutterPx?: number;
+  /** Default white. Captions are black on a light background, else white. */
+  background?: Rgb;
+}
+
+const captionSizePx = 13;
+const captionHeightPx = 20;
+/** Of common sans-serif fonts, the mean width of a character in heights. */
+const characterWidth = 0.56;
 
 /**
- * Pictures of one size in rows and columns on white, put in one by one. Memory is that of the sheet alone; pictures are
- * made smaller where many would make it larger than 8192 pixels on a side.
+ * A contact sheet: images in rows, from the top left, each shrunk or enlarged to fit its cell and centred in it.
+ * @throws InputError if there are no images, an option is out of range, or the sheet would exceed 100 megapixels
  */
-export class ContactSheet {
-  readonly image: Image;
-  private readonly columns: number;
-  private readonly tileWidthPx: number;
-  private readonly tileHeightPx: number;
-
-  /**
-   * @param layout `rowLength`: pictures that belong together in one row, such as those of one person; default: about as
-   *   many columns as rows
-   * @throws InputError if there are more pictures than a sheet can show
-   */
-  constructor(layout: { count: number; widthPx: number; heightPx: number; rowLength?: number }) {
-    const { count, widthPx, heightPx, rowLength } = layout;
-    const square = Math.ceil(Math.sqrt(count));
-    // Several short rows go side by side rather than into a tower.
-    this.columns = rowLength === undefined ? square : rowLength * Math.max(1, Math.floor(square / rowLength));
-    const rows = Math.ceil(count / this.columns);
-    const room = (tiles: number) => (longestSidePx - gapPx) / tiles - gapPx;
-    const scale = Math.min(1, room(this.columns) / widthPx, room(rows) / heightPx);
-    this.tileWidthPx = Math.floor(widthPx * scale);
-    this.tileHeightPx = Math.floor(heightPx * scale);
-    if (Math.min(this.tileWidthPx, this.tileHeightPx) < smallestTilePx && scale < 1) {
-      throw new InputError(`${count} images are more than one sheet can show; make fewer, or leave the sheet out`);
-    }
-    const side = (tiles: number, tilePx: number) => tiles * (tilePx + gapPx) + gapPx;
-    this.image = solidImage(side(this.columns, this.tileWidthPx), side(rows, this.tileHeightPx), [255, 255, 255]);
-  }
-
-  /** Puts in the picture at `index`, counted along the rows. */
-  async place(index: number, picture: Image): Promise<void> {
-    const { tileWidthPx, tileHeightPx, columns } = this;
-    const fits = picture.widthPx === tileWidthPx && picture.heightPx === tileHeightPx;
-    const { data } = fits ? picture : await resizeImage(picture, tileWidthPx, tileHeightPx);
-    const left = gapPx + (index % columns) * (tileWidthPx + gapPx);
-    const top = gapPx + Math.floor(index / columns) * (tileHeightPx + gapPx);
-    for (let y = 0; y < tileHeightPx; y++) {
-      const row = data.subarray(3 * y * tileWidthPx, 3 * (y + 1) * tileWidthPx);
-      this.image.data.set(row, 3 * ((top + y) * this.image.widthPx + left));
+export async function contactSheet(entries: readonly SheetEntry[], options: SheetOptions = {}): Promise<Image> {
+  if (entries.length === 0) throw new InputError("A contact sheet needs at least one image.");
+  const longestPx = Math.max(...entries.map(({ image }) => Math.max(image.widthPx, image.heightPx)));
+  const { gutterPx = 8, background = [255, 255, 255] } = options;
+  const { cellPx = Math.min(512, longestPx), columns = Math.ceil(Math.sqrt(entries.length)) } = options;
+  for (const [name, value, least] of [["columns", columns, 1] as const, ["cellPx", cellPx, 8] as const]) {
+    if (!Number.isInteger(value) || value < least) {
+      throw new InputError(`A contact sheet's ${name} must be a whole number of at least ${least}, not ${value}.`);
     }
   }
+
+  const rowPx = cellPx + (entries.some(({ caption }) => caption) ? captionHeightPx : 0);
+  const usedColumns = Math.min(columns, entries.length);
+  const widthPx = gutterPx + usedColumns * (cellPx + gutterPx);
+  const heightPx = gutterPx + Math.ceil(entries.length / usedColumns) * (rowPx + gutterPx);
+  if (widthPx * heightPx > 100e6) {
+    throw new InputError(`The contact sheet would be ${widthPx}x${heightPx}: give fewer images or a smaller cellPx.`);
+  }
+  const place = (index: number) => ({
+    left: gutterPx + (index % usedColumns) * (cellPx + gutterPx),
+    top: gutterPx + Math.floor(index / usedColumns) * (rowPx + gutterPx),
+  });
+
+  const sheet = solidImage(widthPx, heightPx, background);
+  const captions: string[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const { left, top } = place(index);
+    const fitted = await fitIntoCell(entry.image, cellPx);
+    paste(sheet, fitted, left + ((cellPx - fitted.widthPx) >> 1), top + ((cellPx - fitted.heightPx) >> 1));
+    if (entry.caption) captions.push(captionText(entry.caption, left, top + cellPx, cellPx, background));
+  }
+  return captions.length === 0 ? sheet : overlay(sheet, svgDocument(widthPx, heightPx, captions));
+}
+
+async function fitIntoCell(source: Image, cellPx: number): Promise<Image> {
+  const scale = cellPx / Math.max(source.widthPx, source.heightPx);
+  if (scale === 1) return source;
+  const scaled = (px: number) => Math.max(1, Math.round(px * scale));
+  return resizeImage(source, scaled(source.widthPx), scaled(source.heightPx));
+}
+
+function paste(sheet: Image, source: Image, left: number, top: number): void {
+  const rowBytes = source.widthPx * 3;
+  for (let y = 0; y < source.heightPx; y++) {
+    const row = source.data.subarray(y * rowBytes, (y + 1) * rowBytes);
+    sheet.data.set(row, ((top + y) * sheet.widthPx + left) * 3);
+  }
+}
+
+function captionText(caption: string, left: number, top: number, widthPx: number, [r, g, b]: Rgb): string {
+  const characters = [...caption];
+  const most = Math.max(1, Math.floor(widthPx / (captionSizePx * characterWidth)));
+  const shown = characters.length <= most ? caption : `${characters.slice(0, most - 1).join("")}…`;
+  const light = 0.299 * r + 0.587 * g + 0.114 * b > 127;
+  const attributes = {
+    x: left + widthPx / 2,
+    y: top + captionHeightPx - 5,
+    "text-anchor": "middle",
+    "font-size": captionSizePx,
+    fill: light ? "#1a1a1a" : "#f2f2f2",
+  };
+  return element("text", attributes, escapeXml(shown));
+}
+
+async function overlay(sheet: Image, svg: string): Promise<Image> {
+  const data = await sharp(sheet.data, rawPixels(sheet))
+    .composite([{ input: Buffer.from(svg), left: 0, top: 0 }])
+    .removeAlpha()
+    .raw()
+    .toBuffer();
+  return image(sheet.widthPx, sheet.heightPx, data);
 }
