@@ -91,6 +91,7 @@ export const mul = (a: Operand, b: Operand): Value => apply1(ops.Mul, [value(a),
 export const div = (a: Operand, b: Operand): Value => apply1(ops.Div, [value(a), value(b)]);
 export const pow = (a: Operand, b: Operand): Value => apply1(ops.Pow, [value(a), value(b)]);
 export const maximum = (a: Operand, b: Operand): Value => apply1(ops.Max, [value(a), value(b)]);
+export const minimum = (a: Operand, b: Operand): Value => apply1(ops.Min, [value(a), value(b)]);
 export const equal = (a: Operand, b: Operand): Value => apply1(ops.Equal, [value(a), value(b)]);
 export const greater = (a: Operand, b: Operand): Value => apply1(ops.Greater, [value(a), value(b)]);
 export const neg = (x: Value): Value => apply1(ops.Neg, [x]);

@@ -16,7 +16,7 @@ export {
   product,
 } from "./linear.js";
 export { instanceNormalization, layerNormalization, normalize } from "./normalization.js";
-export { type ReduceOptions, reduceMean, reduceSum } from "./reduction.js";
+export { type ReduceOptions, reduceL2, reduceMean, reduceSum } from "./reduction.js";
 export {
   concat,
   elements,

@@ -79,3 +79,5 @@ const reduce = (operator: Operator, x: Value, { axes, keepDims = false }: Reduce
 
 export const reduceSum = (x: Value, options: ReduceOptions = {}): Value => reduce(ops.ReduceSum, x, options);
 export const reduceMean = (x: Value, options: ReduceOptions = {}): Value => reduce(ops.ReduceMean, x, options);
+/** The square root of the sum of squares. */
+export const reduceL2 = (x: Value, options: ReduceOptions = {}): Value => reduce(ops.ReduceL2, x, options);
