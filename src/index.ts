@@ -39,7 +39,7 @@ export { type ResolvedFile, type ResolveOptions, resolveFile } from "./hub/resol
 export { type DecodeOptions, decodeImage } from "./image/decode.js";
 export { encodeJpeg, encodePng, type PngOptions, readGeneration } from "./image/encode.js";
 export type { Image } from "./image/image.js";
-export { ContactSheet } from "./image/sheet.js";
+export { contactSheet, type SheetEntry, type SheetOptions } from "./image/sheet.js";
 // Generation
 export {
   Arc2Face,

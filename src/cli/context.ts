@@ -15,5 +15,9 @@ export interface Context {
 
 /** Prints one JSON value: the whole of what a command with `--json` writes to standard output. */
 export function printJson(context: Context, value: unknown): void {
-  context.stdout(`${JSON.stringify(value, null, 2)}\n`);
+  // JSON escapes the controls below U+0020 only; a terminal acts on these, too.
+  const json = JSON.stringify(value, null, 2).replace(/[\u007f-\u009f]/g, escapeUnicode);
+  context.stdout(`${json}\n`);
 }
+
+const escapeUnicode = (character: string): string => `\\u00${character.charCodeAt(0).toString(16)}`;

@@ -1,9 +1,9 @@
 import { basename, join } from "node:path";
-import { ContactSheet } from "../image/sheet.js";
 import type { GeneratedImage, GenerationProgress } from "../pipeline/arc2face.js";
 import type { GenerateRequest } from "../pipeline/request.js";
 import { type CommandRecord, joinImageRecord } from "./command-record.js";
 import type { Face } from "./faces.js";
+import { ImageSheet } from "./image-sheet.js";
 import { writePngFile } from "./png-file.js";
 
 export interface WrittenImage {
@@ -16,7 +16,7 @@ export interface ImageFolderOptions {
   readonly out: string;
   readonly faces: readonly Face[];
   /** What was asked for; goes into previews, which have no generation record. */
-  readonly request: Omit<GenerateRequest, "faceEmbedding">;
+  readonly request: Omit<GenerateRequest, "faceEmbedding"> & { readonly count: number };
   readonly command: Omit<CommandRecord, "input" | "identity">;
   readonly sheet: boolean;
   /** Steps between previews; absent: none. */
@@ -26,23 +26,22 @@ export interface ImageFolderOptions {
 /** Puts generated images into a folder as `NAME-SEED.png`, and on request a sheet of all and previews of each. */
 export class ImageFolder {
   readonly written: WrittenImage[] = [];
-  private sheet: ContactSheet | undefined;
+  private readonly sheet: ImageSheet | undefined;
   private readonly previews: Promise<void>[] = [];
 
-  constructor(private readonly options: ImageFolderOptions) {}
+  /** @throws InputError if a sheet is wanted of more images than it can show */
+  constructor(private readonly options: ImageFolderOptions) {
+    const { faces, request, sheet } = options;
+    this.sheet = sheet ? new ImageSheet(faces.length, request.count) : undefined;
+  }
 
   /** Takes the next image; they come person by person, in the order of the seeds. */
   async add(image: GeneratedImage): Promise<void> {
-    const { faces, request, sheet } = this.options;
     const { identity, seed, record } = image;
-    if (sheet) {
-      const { count = 1 } = request;
-      const rowLength = faces.length > 1 ? count : undefined;
-      this.sheet ??= new ContactSheet({ ...image, count: faces.length * count, rowLength });
-      await this.sheet.place(this.written.length, image);
-    }
     const generation = joinImageRecord({ generation: record, command: this.commandFor(identity) });
-    this.written.push({ file: await writePngFile(this.stemOf(identity, seed), image, generation), seed });
+    const file = await writePngFile(this.stemOf(identity, seed), image, generation);
+    this.written.push({ file, seed });
+    await this.sheet?.add(image, basename(file, ".png"));
   }
 
   /** Decodes and writes previews of the images being made, every so many steps, but not after the last. */
@@ -73,7 +72,7 @@ export class ImageFolder {
     await Promise.all(this.previews);
     if (!this.sheet) return undefined;
     const names = this.written.map(({ file }) => basename(file));
-    return writePngFile(join(this.options.out, "sheet"), this.sheet.image, { sheet: names });
+    return writePngFile(join(this.options.out, "sheet"), await this.sheet.make(), { sheet: names });
   }
 
   private commandFor(identity: number): CommandRecord {

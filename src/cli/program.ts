@@ -5,6 +5,7 @@ import type { Context } from "./context.js";
 import { generate } from "./generate.js";
 import { info } from "./info.js";
 import { models } from "./models.js";
+import { printable } from "./printable.js";
 import { version } from "./version.js";
 
 /** Exit statuses; 128 + 2 is what a shell reports of a program that Ctrl-C ended. */
@@ -47,7 +48,7 @@ function reportError(error: unknown, { stderr, signal }: Context): number {
     return exitStatus.interrupted;
   }
   if (error instanceof Arc2FaceError) {
-    stderr.write(`error: ${error.message}\n`);
+    stderr.write(`error: ${error.message.split("\n").map(printable).join("\n")}\n`);
     return error instanceof InputError ? exitStatus.wrongInput : exitStatus.failed;
   }
   stderr.write(

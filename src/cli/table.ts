@@ -1,10 +1,13 @@
+import { printable } from "./printable.js";
+
 /**
  * Rows of text as aligned columns, two spaces apart.
  * @param header its cells; one that starts with `>` (which is dropped) makes a column of numbers, aligned right
  */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const alignedRight = header.map((cell) => cell.startsWith(">"));
-  const lines = [header.map((cell, i) => (alignedRight[i] ? cell.slice(1) : cell)), ...rows];
+  const titles = header.map((cell, i) => (alignedRight[i] ? cell.slice(1) : cell));
+  const lines = [titles, ...rows.map((row) => row.map(printable))];
   const widths = header.map((_, i) => Math.max(...lines.map((line) => (line[i] ?? "").length)));
   const formatCell = (cell: string, i: number) =>
     alignedRight[i] ? cell.padStart(widths[i] as number) : cell.padEnd(widths[i] as number);
@@ -14,7 +17,7 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
 /** Facts, one a line: labels in a column, and what they say. */
 export function formatFacts(facts: readonly (readonly [label: string, fact: string])[]): string {
   const width = Math.max(...facts.map(([label]) => label.length));
-  return facts.map(([label, fact]) => `${label.padEnd(width)}  ${fact}\n`).join("");
+  return facts.map(([label, fact]) => `${label.padEnd(width)}  ${printable(fact)}\n`).join("");
 }
 
 /** Bytes in megabytes (10^6), as download pages count. */
