@@ -74,7 +74,7 @@ describe("FFHQ crop", async () => {
     }
   });
 
-  // The least of the five is 50 dB. What is left are 8-bit roundings between the steps and the fewer samples.
+  // What is left are 8-bit roundings between the steps, and fewer samples than the 4096 of the source.
   test.each(cases)("$name: the crop is the published one, at 45 dB and more", async ({ name, sizePx, landmarks68 }) => {
     const expected = await decodeImage(fixture(`ffhq-${name}.png`));
     expect(psnr(await alignFfhq(photo, landmarks68, sizePx), expected)).toBeGreaterThan(45);

@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import type { Point } from "./affine.js";
 import { bounds, moveSquare, type Region, type Square, surroundings } from "./ffhq-square.js";
-import { type Image, image, rawPixels } from "./image.js";
+import { type Image, image, type Rgb, rawPixels } from "./image.js";
 import { reflectIndex } from "./warp.js";
 
 interface Padding {
@@ -73,7 +73,7 @@ async function fade(picture: Image, padding: Padding, sigmaPx: number): Promise<
     mixed[at + 1]! += (blurred[at + 1]! - data[at + 1]!) * share;
     mixed[at + 2]! += (blurred[at + 2]! - data[at + 2]!) * share;
   }
-  const [red, green, blue] = [median(mixed, 0), median(mixed, 1), median(mixed, 2)];
+  const [red, green, blue] = medianColour(mixed);
   const output = data.slice();
   for (let pixel = 0, at = 0; pixel < mask.length; pixel++, at += 3) {
     if (mask[pixel]! <= -1 / 3) continue;
@@ -109,11 +109,19 @@ function clip(value: number): number {
   return Math.min(Math.max(value, 0), 1);
 }
 
-/** Median of one channel, to the nearest whole number. */
-function median(pixels: Float32Array, channel: number): number {
-  const histogram = new Uint32Array(256);
-  for (let at = channel; at < pixels.length; at += 3) histogram[(pixels[at]! + 0.5) | 0]!++;
-  let value = 0;
-  for (let below = histogram[0]!; below * 6 < pixels.length; below += histogram[value]!) value++;
-  return value;
+/** Median of each channel, to the nearest whole number. */
+function medianColour(pixels: Float32Array): Rgb {
+  const counts = new Uint32Array(3 * 256);
+  for (let at = 0; at < pixels.length; at += 3) {
+    counts[(pixels[at]! + 0.5) | 0]!++;
+    counts[((pixels[at + 1]! + 0.5) | 0) + 256]!++;
+    counts[((pixels[at + 2]! + 0.5) | 0) + 512]!++;
+  }
+  const medianOf = (channel: number) => {
+    let value = 0;
+    let below = counts[256 * channel]!;
+    while (below * 6 < pixels.length) below += counts[256 * channel + ++value]!;
+    return value;
+  };
+  return [medianOf(0), medianOf(1), medianOf(2)];
 }

@@ -39,6 +39,20 @@ export function solidImage(widthPx: number, heightPx: number, [red, green, blue]
   return image(widthPx, heightPx, data);
 }
 
+/** The image as a mirror shows it. */
+export function mirrorImage({ data, widthPx, heightPx }: Image): Image {
+  const mirrored = new Uint8Array(data.length);
+  const last = 3 * (widthPx - 1);
+  for (let row = 0; row < data.length; row += 3 * widthPx) {
+    for (let x = 0; x <= last; x += 3) {
+      mirrored[row + last - x] = data[row + x]!;
+      mirrored[row + last - x + 1] = data[row + x + 1]!;
+      mirrored[row + last - x + 2] = data[row + x + 2]!;
+    }
+  }
+  return { data: mirrored, widthPx, heightPx };
+}
+
 /** sharp's description of an `Image`'s bytes. */
 export function rawPixels({ widthPx, heightPx }: Image) {
   return { raw: { width: widthPx, height: heightPx, channels: 3 } } as const;
