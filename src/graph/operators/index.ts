@@ -10,13 +10,16 @@ export {
   type AttentionOptions,
   attention,
   type ConvOptions,
+  type ConvolutionWindow,
   conv,
+  convolution,
+  convTranspose,
   matmul,
   type ProductOptions,
   product,
 } from "./linear.js";
 export { instanceNormalization, layerNormalization, normalize } from "./normalization.js";
-export { type ReduceOptions, reduceL2, reduceMean, reduceSum } from "./reduction.js";
+export { averagePool, maxPoolIndices, type ReduceOptions, reduceL2, reduceMean, reduceSum } from "./reduction.js";
 export {
   concat,
   elements,
@@ -28,6 +31,7 @@ export {
   slice,
   split,
   squeeze,
+  strided,
   transpose,
   unsqueeze,
   upsampleNearest,

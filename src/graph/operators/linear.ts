@@ -147,6 +147,37 @@ export function conv(x: Value, weight: Value, bias: Value | undefined, options: 
   return apply1(ops.Conv, bias ? [x, weight, bias] : [x, weight], { strides: [stride, stride], pads, group: groups });
 }
 
+/** A convolution's geometry, one number per spatial axis. */
+export interface ConvolutionWindow {
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  /** Zeros before the first and after the last position of each axis. */
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  readonly group: number;
+}
+
+const windowAttributes = ({ strides, dilations, before, after, group }: ConvolutionWindow) => ({
+  strides,
+  dilations,
+  pads: [...before, ...after],
+  group,
+});
+
+/** Convolution over any number of spatial axes. x [N, C, ...], weight [O, C/group, ...] -> [N, O, ...]. */
+export const convolution = (x: Value, weight: Value, window: ConvolutionWindow): Value =>
+  apply1(ops.Conv, [x, weight], windowAttributes(window));
+
+/**
+ * Transposed convolution. x [N, O, ...], weight [O, C/group, ...] -> [N, C, ...].
+ * @param outputPadding positions at the end of each axis that a strided convolution would not have reached
+ */
+export const convTranspose = (
+  x: Value,
+  weight: Value,
+  { outputPadding, ...window }: ConvolutionWindow & { readonly outputPadding: readonly number[] },
+): Value => apply1(ops.ConvTranspose, [x, weight], { ...windowAttributes(window), output_padding: outputPadding });
+
 export interface AttentionOptions {
   readonly heads: number;
   /** Position i attends to positions <= i only. */

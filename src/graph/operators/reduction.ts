@@ -1,4 +1,4 @@
-import { apply1, type Dim, ints, Mismatch, type Operator, type Value } from "../value.js";
+import { type Attributes, apply, apply1, type Dim, ints, Mismatch, type Operator, type Value } from "../value.js";
 import { constantNumbers, dimAt, intAttribute, intsAttribute, normalizeAxis, numberAt, required } from "./inference.js";
 import { windowedSize } from "./linear.js";
 
@@ -81,3 +81,11 @@ export const reduceSum = (x: Value, options: ReduceOptions = {}): Value => reduc
 export const reduceMean = (x: Value, options: ReduceOptions = {}): Value => reduce(ops.ReduceMean, x, options);
 /** The square root of the sum of squares. */
 export const reduceL2 = (x: Value, options: ReduceOptions = {}): Value => reduce(ops.ReduceL2, x, options);
+
+/** Means of windows. x [N, C, ...] -> [N, C, ...]; kernel and stride per spatial axis, no padding. */
+export const averagePool = (x: Value, options: { kernel: readonly number[]; stride: readonly number[] }): Value =>
+  apply1(ops.AveragePool, [x], { kernel_shape: options.kernel, strides: options.stride });
+
+/** For each window of a MaxPool with these attributes, the place of its maximum in the flat data of x, i64. */
+export const maxPoolIndices = (x: Value, attributes: Attributes): Value =>
+  apply(ops.MaxPool, [x], attributes, 2)[1] as Value;

@@ -243,6 +243,18 @@ export const scatterAdd = (data: Value, indices: Value, updates: Value, axis: nu
 /** The number of elements, i64 []. */
 export const elements = (x: Value): Value => apply1(ops.Size, [x]);
 
+/** `counts` elements of each of `axes`, `steps` apart, from `starts` on. */
+export const strided = (
+  x: Value,
+  axes: readonly number[],
+  starts: readonly number[],
+  counts: readonly number[],
+  steps: readonly number[],
+): Value => {
+  const ends = starts.map((start, i) => start + ((counts[i] as number) - 1) * (steps[i] as number) + 1);
+  return apply1(ops.Slice, [x, ints(starts), ints(ends), ints(axes), ints(steps)]);
+};
+
 /** Zeros before and after each axis (negative: elements cut off): pads = [begin of every axis..., end of every axis...]. */
 export const pad = (x: Value, pads: readonly number[]): Value => apply1(ops.Pad, [x, ints(pads)], { mode: "constant" });
 

@@ -1,0 +1,2 @@
+export { type GradientOptions, gradients } from "./gradients.js";
+export { recompute } from "./recompute.js";
