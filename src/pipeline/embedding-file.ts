@@ -98,11 +98,10 @@ function parseJson(bytes: Uint8Array, name: string): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    const { message } = cause as Error;
-    const hint = /\bNaN\b|Infinity|token 'N'/.test(message)
-      ? "JSON has no NaN or infinity; embed the photo again"
-      : forms;
-    throw new InputError(`${name} is neither JSON nor .npy (${message}); ${hint}`, { cause });
+    // Python's json.dumps writes these.
+    const hasNaN = /\b(NaN|Infinity)\b/.test(Buffer.from(bytes).toString("latin1"));
+    const hint = hasNaN ? "JSON has no NaN or infinity, and no face has; embed the photo again" : forms;
+    throw new InputError(`${name} is neither JSON nor .npy (${(cause as Error).message}); ${hint}`, { cause });
   }
 }
 
