@@ -37,24 +37,24 @@ test("keeps the digits of double precision", () => {
 });
 
 test.each([
-  ["", "neither JSON nor .npy"],
-  ["[1, NaN]", "JSON has no NaN"],
-  ["[1, -Infinity]", "JSON has no NaN"],
-  [Uint8Array.of(0xff, 0xd8, 0xff, 0xe0), "neither JSON nor .npy"],
-  ["[]", "it holds no embedding"],
-  ["null", "it is no embedding"],
-  ["7", "it is no embedding"],
-  ['{"embeddings": [1]}', "it is no embedding"],
-  ['[[1], "two"]', "item 1 is no embedding"],
-  ["[[1], null]", "item 1 is no embedding"],
-  ["[1, null]", 'number 1 of the embedding is "null"'],
-  ['{"embedding": [[1]]}', "number 0 of the embedding is an array"],
-  [encodeNpy(f32([], [1])), "shape []"],
-  [encodeNpy(f32([1, 1, 2], [1, 2])), "shape [1, 1, 2]"],
-  [encodeNpy(f32([0, 3], [])), "holds no embedding"],
-  [encodeNpy(f32([1_000_000_000, 0], [])), "holds no embedding"],
-  [encodeNpy(matrix).subarray(0, 140), "save it again"],
-])("refuses %j", (content, message) => {
+  ["nothing", "", "neither JSON nor .npy"],
+  ["NaN", "[1, NaN]", "JSON has no NaN"],
+  ["infinity", "[1, -Infinity]", "JSON has no NaN"],
+  ["a photo", Uint8Array.of(0xff, 0xd8, 0xff, 0xe0), "neither JSON nor .npy"],
+  ["an empty list", "[]", "it holds no embedding"],
+  ["null", "null", "it is no embedding"],
+  ["a number", "7", "it is no embedding"],
+  ["another key", '{"embeddings": [1]}', "it is no embedding"],
+  ["text among arrays", '[[1], "two"]', "item 1 is no embedding"],
+  ["null among arrays", "[[1], null]", "item 1 is no embedding"],
+  ["null among numbers", "[1, null]", 'number 1 of the embedding is "null"'],
+  ["a nested array", '{"embedding": [[1]]}', "number 0 of the embedding is an array"],
+  ["an array file without axes", encodeNpy(f32([], [1])), "shape []"],
+  ["one of three axes", encodeNpy(f32([1, 1, 2], [1, 2])), "shape [1, 1, 2]"],
+  ["one without rows", encodeNpy(f32([0, 3], [])), "holds no embedding"],
+  ["one with rows of nothing", encodeNpy(f32([1_000_000_000, 0], [])), "holds no embedding"],
+  ["one that is cut short", encodeNpy(matrix).subarray(0, 140), "save it again"],
+])("refuses %s", (_, content, message) => {
   expect(() => decode(content)).toThrow(InputError);
   expect(() => decode(content)).toThrow(message);
 });
@@ -72,7 +72,7 @@ test("refuses a stream as soon as it is too large, without waiting for its end",
 });
 
 test("refuses JSON of a size that is allowed for arrays", () => {
-  expect(() => decodeEmbeddings(new Uint8Array(2 ** 24 + 1).fill(0x20), "it")).toThrow("larger than 16 MB");
+  expect(() => decodeEmbeddings(new Uint8Array(2 ** 23 + 1).fill(0x20), "it")).toThrow("larger than 8 MB");
 });
 
 let folder: string;

@@ -7,8 +7,8 @@ import type { FaceEmbedding } from "./request.js";
 
 /** 32,000 embeddings of 512 float32. */
 const npyLimitBytes = 2 ** 26;
-/** 1,400 embeddings of 512 numbers. Lower, because small JSON arrays take ten times their text in memory. */
-const jsonLimitBytes = 2 ** 24;
+/** 700 embeddings of 512 numbers. Lower, because small JSON arrays take thirty times their text in memory. */
+const jsonLimitBytes = 2 ** 23;
 
 const forms = 'write {"embedding": [numbers]}, [numbers], an array of such, or a .npy of shape [512] or [N, 512]';
 

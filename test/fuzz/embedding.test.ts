@@ -67,19 +67,17 @@ test("numbers that are none, at the limits, of no direction, or too many or few"
 
 test("large and deep JSON costs bounded memory and time", () => {
   const full = (unit: string, head = "", tail = "") =>
-    Buffer.from(head + unit.repeat(Math.floor((2 ** 24 - head.length - tail.length) / unit.length)) + tail);
+    Buffer.from(head + unit.repeat(Math.floor((2 ** 23 - head.length - tail.length) / unit.length)) + tail);
   const bombs = [
     full("["),
     full("[],", "[", "[]]"),
-    full("0,", "[", "0]"),
-    full('{"a":', "", ""),
-    full('[[1],{"embedding":2}],', "[", "1]"),
+    full('{"a":'),
     full("1", '{"embedding":[', "]}"),
     full("9", '{"embedding":"', '"}'),
   ];
   const before = process.memoryUsage().rss;
   for (const bomb of bombs) expect(outcome(bomb)).toBe("refused");
-  expect(process.memoryUsage().rss - before).toBeLessThan(1.5 * 2 ** 30);
+  expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 30);
 });
 
 test("arrays whose header promises more than the file holds", () => {
