@@ -17,7 +17,19 @@ const allowed: Record<string, readonly string[]> = {
   data: ["face", "diffusion", "models", "image", "hub", "runtime", "graph", "tensor"],
   train: ["data", "face", "diffusion", "models", "image", "hub", "runtime", "graph", "tensor"],
   identity: ["data", "face", "pipeline", "diffusion", "models", "image", "hub", "runtime", "graph", "tensor"],
-  evaluation: ["identity", "data", "face", "pipeline", "diffusion", "models", "image", "hub", "runtime", "graph", "tensor"],
+  evaluation: [
+    "identity",
+    "data",
+    "face",
+    "pipeline",
+    "diffusion",
+    "models",
+    "image",
+    "hub",
+    "runtime",
+    "graph",
+    "tensor",
+  ],
   server: ["pipeline", "face", "diffusion", "models", "image", "hub", "runtime", "graph", "tensor"],
   studio: [],
 };
@@ -38,7 +50,8 @@ it("folders import only what the architecture allows", () => {
     expect(may, `src/${folder} is not in the table of allowed imports`).toBeDefined();
     for (const [, path] of readFileSync(join(src, file), "utf8").matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+)"/g)) {
       const target = relative(src, join(src, file, "..", path as string)).split(sep)[0] as string;
-      if (target !== folder && target !== "errors.js" && !may?.includes(target)) violations.push(`${file} imports ${path}`);
+      if (target !== folder && target !== "errors.js" && !may?.includes(target))
+        violations.push(`${file} imports ${path}`);
     }
   }
   expect(violations).toEqual([]);

@@ -18,7 +18,7 @@ async function canRun(device: ExecutionDevice): Promise<boolean> {
   try {
     const source = { bytes: squareModel(), weightsFolder: undefined };
     await thread.request("load", { source, optimized: false, device, threads: 1, profilePrefix: undefined });
-    const { outputs } = await thread.request("run", { feeds: { x: f32([2, 2], [0, 2, 3, 0]) } });
+    const { outputs } = await thread.request("run", { feeds: { x: f32([2, 2], [0, 2, 3, 0]) }, outputs: ["y"] });
     return outputs.y?.data[0] === 6;
   } catch {
     return false;
