@@ -14,8 +14,8 @@ export const modelsPull = command({
     refresh: flag("--refresh", "ask for the latest revision, and hash again what is there"),
     json: flag("--json", "print {source, pulledAt, folder, files: [{path, source, origin, licence, sha256, bytes}]}"),
   },
-  details:
-    "Interrupted downloads go on where they stopped. HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE and npm's proxy settings hold.",
+  details: `Interrupted downloads go on where they stopped.
+HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE, HTTPS_PROXY and npm's configuration are obeyed.`,
   async run([source = ""], { parts, refresh, json }, context) {
     const progress = new Progress(context);
     try {

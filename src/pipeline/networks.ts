@@ -117,19 +117,24 @@ export class Networks {
   ): Promise<Record<string, Tensor>> {
     return this.exclusively(async () => {
       signal?.throwIfAborted();
-      const session = await this.session(name, key, build);
+      const session = await this.session(name, key, build, signal);
       return session.run(feeds, { signal });
     });
   }
 
-  private async session(name: string, key: string, build: () => OnnxModel): Promise<Session> {
+  private async session(
+    name: string,
+    key: string,
+    build: () => OnnxModel,
+    signal: AbortSignal | undefined,
+  ): Promise<Session> {
     const known = this.loaded.get(name);
     if (known?.key === key) return known.session;
     this.loaded.delete(name);
     if (known) await (await known.session).release();
-    const session = Session.load(build(), this.options);
+    const session = Session.load(build(), { ...this.options, signal });
     this.loaded.set(name, { key, session });
-    // A failed load is tried again by the next call.
+    // A load that failed or was aborted is tried again by the next call.
     session.catch(() => this.loaded.delete(name));
     return session;
   }

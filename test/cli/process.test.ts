@@ -52,6 +52,17 @@ test("gives wrong input the exit status 2", async () => {
   expect(stderr).toMatch(/error: .* 2 numbers; this model takes 24\n$/);
 });
 
+test("Ctrl-C ends it also while networks are being compiled", async () => {
+  const out = join(folder, "early");
+  const { child, ended } = start(["generate", face, ...model, "--size", "20", "--out", out]);
+  await new Promise((resolve) => child.stderr.once("data", resolve));
+  child.kill("SIGINT");
+  const { signal, stderr } = await ended;
+  expect(signal).toBe("SIGINT");
+  expect(stderr).toMatch(/^loading .*\ninterrupted/);
+  await expect(readdir(out)).rejects.toThrow("ENOENT");
+});
+
 test("Ctrl-C ends it soon, by the signal, with whole files only", async () => {
   const out = join(folder, "interrupted");
   const { child, ended } = start(["generate", face, ...model, "-n", "5000", "--batch-size", "1", "--out", out]);
