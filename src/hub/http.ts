@@ -1,4 +1,4 @@
-import { EnvHttpProxyAgent, fetch as undiciFetch } from "undici";
+import type { EnvHttpProxyAgent } from "undici";
 import { DownloadError } from "../errors.js";
 import { TransientError } from "./retry.js";
 import type { HubSettings } from "./settings.js";
@@ -8,10 +8,15 @@ const silenceMs = 60_000;
 
 let agent: EnvHttpProxyAgent | undefined;
 
-/** Connections that obey HTTP_PROXY, HTTPS_PROXY and NO_PROXY; NODE_EXTRA_CA_CERTS is obeyed by Node itself. */
-function proxyAgent(): EnvHttpProxyAgent {
-  agent ??= new EnvHttpProxyAgent({ headersTimeout: silenceMs, bodyTimeout: silenceMs });
-  return agent;
+/**
+ * Connections that obey HTTP_PROXY, HTTPS_PROXY and NO_PROXY; NODE_EXTRA_CA_CERTS is obeyed by Node itself. Loaded when
+ * something is fetched: most commands fetch nothing, and start a tenth of a second sooner.
+ */
+async function connect(): Promise<{ dispatcher: EnvHttpProxyAgent; fetch: typeof globalThis.fetch }> {
+  const undici = await import("undici");
+  agent ??= new undici.EnvHttpProxyAgent({ headersTimeout: silenceMs, bodyTimeout: silenceMs });
+  // Node's types describe its built-in fetch, which is this one at another version.
+  return { dispatcher: agent, fetch: undici.fetch as unknown as typeof globalThis.fetch };
 }
 
 /**
@@ -29,9 +34,9 @@ export function hubFetch(settings: HubSettings, signal: AbortSignal | undefined)
     }
     let response: Response;
     try {
-      const request = { ...init, headers: Object.fromEntries(headers), signal, dispatcher: proxyAgent() };
-      // Node's types describe its built-in fetch, which is this one at another version.
-      response = await (undiciFetch as unknown as typeof globalThis.fetch)(url, request as unknown as RequestInit);
+      const { fetch, dispatcher } = await connect();
+      const request = { ...init, headers: Object.fromEntries(headers), signal, dispatcher };
+      response = await fetch(url, request as unknown as RequestInit);
     } catch (error) {
       signal?.throwIfAborted();
       throw new TransientError(`No answer from ${new URL(url).host} (${describeFailure(error)})`, { cause: error });

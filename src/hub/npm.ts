@@ -1,10 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import Config from "@npmcli/config";
-import npmDefinitions from "@npmcli/config/lib/definitions/index.js";
-import pacote from "pacote";
-import { Parser, type ReadEntry } from "tar";
+import type { ReadEntry } from "tar";
 import { DownloadError } from "../errors.js";
 import { writeFileAtomic } from "../tensor/atomic-file.js";
 import type { DownloadOptions } from "./download.js";
@@ -39,6 +36,8 @@ export async function fetchPackageFile(
   const name = `npm:${spec}/${source.path}`;
   const target = npmCachePath(settings, source);
   const config = { ...(await readNpmConfig()), ...(settings.offline ? { offline: true } : {}) };
+  // npm's own code is large; it is loaded only when something is fetched.
+  const { default: pacote } = await import("pacote");
   const record = await withRetries(async () => {
     // Stops the transfer when an entry is refused; pacote has no other means.
     const refusal = new AbortController();
@@ -73,6 +72,8 @@ export async function fetchPackageFile(
 
 /** The settings that npm itself would use here, from its environment variables and every .npmrc. */
 async function readNpmConfig(): Promise<Record<string, unknown>> {
+  const { default: Config } = await import("@npmcli/config");
+  const { default: npmDefinitions } = await import("@npmcli/config/lib/definitions/index.js");
   const node = dirname(process.execPath);
   const modules = process.platform === "win32" ? join(node, "node_modules") : join(node, "..", "lib", "node_modules");
   // The reader writes npm_config_* into the environment it is given, for child processes that we do not have.
@@ -96,13 +97,14 @@ function restoreEnv(name: string, value: string | undefined): void {
  * Copies one file of a tarball into an open file.
  * @returns its hash and size, once the whole tarball has been read and verified
  */
-function extractFile(
+async function extractFile(
   tarball: NodeJS.ReadableStream,
   path: string,
   name: string,
   file: FileHandle,
   onUnpacked: (bytes: number) => void,
 ): Promise<{ sha256: string; bytes: number }> {
+  const { Parser } = await import("tar");
   return new Promise((resolve, reject) => {
     let unpackedBytes = 0;
     let copy: Promise<{ sha256: string; bytes: number }> | undefined;
