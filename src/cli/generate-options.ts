@@ -48,7 +48,7 @@ export const generateOptions = {
     "write a preview of each image after every so many steps (default: none)",
     wholeNumber(1),
   ),
-  loras: repeated("--lora <file[:scale]>", "add a LoRA, such as the LCM-LoRA (default scale: 1)", lora),
+  loras: repeated("--lora <file[:scale]>", "add a LoRA, a file or hf:OWNER/REPO/path (default scale: 1)", lora),
   device: withDefault("--device <name>", devices.join(", "), oneOf(devices), "auto"),
   threads: optional("--threads <number>", "processor threads (default: one for each core)", wholeNumber(1, 1024)),
   batchSize: optional(

@@ -6,7 +6,7 @@ import type { Image } from "../image/image.js";
 import { cacheFolder } from "../tensor/cache-folder.js";
 import { chooseBatchSize } from "./batches.js";
 import { toImages } from "./images.js";
-import { type LoraOptions, loadLoras } from "./loras.js";
+import { fetchLoras, type LoraOptions, loadLoras } from "./loras.js";
 import { describeGeneration, type GenerationRecord, hashModel, type ModelHashes } from "./metadata.js";
 import { type ModelFolder, openModelFolder } from "./model-folder.js";
 import { type Conditioning, Networks, type NetworksOptions } from "./networks.js";
@@ -67,11 +67,12 @@ export class Arc2Face {
    * @throws DeviceError if the device is not there
    */
   static async load(source: string, options: LoadOptions = {}): Promise<Arc2Face> {
-    const { loras = [], signal, onDownload } = options;
-    const path = await resolveFolder(source, { signal, onProgress: onDownload });
+    const fetching = { signal: options.signal, onProgress: options.onDownload };
+    const path = await resolveFolder(source, fetching);
     const folder = await openModelFolder(path, cacheFolder());
+    const loras = await fetchLoras(options.loras ?? [], fetching);
     const patch = await loadLoras(loras, folder);
-    const hashes = await hashModel(folder, loras, signal);
+    const hashes = await hashModel(folder, loras, options.signal);
     return new Arc2Face(folder, new Networks(folder, patch, options), hashes);
   }
 

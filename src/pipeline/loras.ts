@@ -1,16 +1,27 @@
 import { CheckpointError, InputError } from "../errors.js";
 import { LoraWeights, type LowRankUpdate } from "../graph/lora.js";
 import { FileWeights } from "../graph/weights.js";
+import { type ResolveOptions, resolveFile } from "../hub/resolve.js";
 import { type LoraPair, readLora, weightModules } from "../tensor/lora.js";
 import { openSafetensors, type SafetensorsFile } from "../tensor/safetensors.js";
 import type { Patch } from "./graphs.js";
 import type { ModelFolder } from "./model-folder.js";
 
 export interface LoraOptions {
-  /** A safetensors file in the naming of PEFT, diffusers or kohya. */
+  /** A safetensors file in the naming of PEFT, diffusers or kohya: a path, or `hf:OWNER/REPO[@REVISION]/path`. */
   readonly path: string;
   /** Factor of the update; default 1. */
   readonly scale?: number;
+}
+
+/** Brings LoRA files that are named by their origin to this machine. @throws DownloadError if one cannot be had */
+export function fetchLoras(loras: readonly LoraOptions[], options: ResolveOptions): Promise<LoraOptions[]> {
+  return Promise.all(
+    loras.map(async ({ path, scale }) => ({
+      path: /^(hf|npm|file):/.test(path) ? (await resolveFile(path, options)).path : path,
+      scale,
+    })),
+  );
 }
 
 /**
