@@ -1,4 +1,3 @@
-import { freemem } from "node:os";
 import { latentFactor } from "./graphs.js";
 import type { ModelFolder } from "./model-folder.js";
 import type { GenerationPlan } from "./request.js";
@@ -19,5 +18,5 @@ export function chooseBatchSize(folder: ModelFolder, { widthPx, heightPx, guidan
   const width = folder.unet.config.block_out_channels[0] as number;
   const branches = guidance.scale === 1 ? 1 : 2;
   const bytesPerImage = 4 * branches * latents * width * mapsPerImage;
-  return Math.min(largestBatch, Math.max(1, Math.floor((freemem() * memoryShare) / bytesPerImage)));
+  return Math.min(largestBatch, Math.max(1, Math.floor((process.availableMemory() * memoryShare) / bytesPerImage)));
 }

@@ -65,4 +65,18 @@ describe("images against diffusers, same seeds", () => {
     };
     expect(await make(3)).toEqual(await make(1));
   });
+
+  it("leaves the event loop to the caller", async () => {
+    const model = models.get(undefined) as Arc2Face;
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 10);
+    const start = performance.now();
+    for await (const image of model.generate({ faceEmbedding, seed: 3, steps: 8, size: 256 }))
+      expect(image.seed).toBe(3);
+    const elapsedMs = performance.now() - start;
+    clearInterval(timer);
+    // A quarter of the ticks of an idle thread: the machine may be busy with other tests.
+    expect(ticks).toBeGreaterThan(elapsedMs / 10 / 4);
+    expect(elapsedMs).toBeGreaterThan(100);
+  });
 });
