@@ -3,9 +3,9 @@ import { type Denoise, type SampleProgress, sample } from "../diffusion/sample.j
 import type { ProgressListener } from "../hub/download.js";
 import { resolveFolder } from "../hub/pull.js";
 import type { Image } from "../image/image.js";
+import { toImages } from "../image/network-output.js";
 import { cacheFolder } from "../tensor/cache-folder.js";
 import { chooseBatchSize } from "./batches.js";
-import { toImages } from "./images.js";
 import { fetchLoras, type LoraOptions, loadLoras } from "./loras.js";
 import { describeGeneration, type GenerationRecord, hashModel, type ModelHashes } from "./metadata.js";
 import { type ModelFolder, openModelFolder } from "./model-folder.js";

@@ -1,4 +1,4 @@
-import { type Image, image } from "../image/image.js";
+import { type Image, image } from "./image.js";
 
 /**
  * Network output to pictures.
