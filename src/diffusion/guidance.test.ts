@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InputError } from "../errors.js";
-import { guidanceScaleAt, guide } from "./guidance.js";
+import { checkGuidance, guidanceScaleAt, guide } from "./guidance.js";
 
 describe("guidanceScaleAt", () => {
   const at = (ratio: number) => ({ alpha: 0.5, sigma: 0.5 * ratio });
@@ -14,7 +14,9 @@ describe("guidanceScaleAt", () => {
     const guidance = { scale: 3, interval: [0.25, 4] as const };
     expect([0.1, 0.25, 0.5, 4, 4.1].map((ratio) => guidanceScaleAt(guidance, at(ratio)))).toEqual([1, 1, 3, 3, 1]);
   });
+});
 
+describe("checkGuidance", () => {
   it.each([
     { scale: -1 },
     { scale: Number.NaN },
@@ -25,7 +27,12 @@ describe("guidanceScaleAt", () => {
     { scale: 3, interval: [-1, 1] as const },
     { scale: 3, interval: [0, Number.NaN] as const },
   ])("refuses %o", (guidance) => {
-    expect(() => guidanceScaleAt(guidance, at(1))).toThrow(InputError);
+    expect(() => checkGuidance(guidance)).toThrow(InputError);
+  });
+
+  it("lets the ends of each range pass", () => {
+    checkGuidance({ scale: 0, rescale: 0, interval: [0, 0.1] });
+    checkGuidance({ scale: 1e6, rescale: 1, interval: [3, Number.POSITIVE_INFINITY] });
   });
 });
 

@@ -13,13 +13,11 @@ export interface Guidance {
   readonly interval?: readonly [low: number, high: number];
 }
 
-/**
- * The guidance scale at a noise level: 1, hence off, outside of the interval.
- * Source: Kynkäänniemi 2024, "Applying Guidance in a Limited Interval", eq. 5.
- * @throws InputError if a number is not finite or out of range
- */
-export function guidanceScaleAt(guidance: Guidance, level: { alpha: number; sigma: number }): number {
-  const { scale, rescale = 0, interval: [low, high] = [0, Number.POSITIVE_INFINITY] } = guidance;
+/** The interval that stands for everywhere. */
+const everywhere = [0, Number.POSITIVE_INFINITY] as const;
+
+/** @throws InputError if a number is not finite or out of range, saying what it may be */
+export function checkGuidance({ scale, rescale = 0, interval: [low, high] = everywhere }: Guidance): void {
   if (!Number.isFinite(scale) || scale < 0) {
     throw new InputError(`guidance scale is ${scale}; give a number of at least 0 (1 is off, 3 is usual)`);
   }
@@ -29,6 +27,15 @@ export function guidanceScaleAt(guidance: Guidance, level: { alpha: number; sigm
   if (!(low >= 0 && low < high)) {
     throw new InputError(`guidance interval is ${low} to ${high}; give two noise levels, the lower first`);
   }
+}
+
+/**
+ * The guidance scale at a noise level: 1, hence off, outside of the interval.
+ * Source: Kynkäänniemi 2024, "Applying Guidance in a Limited Interval", eq. 5.
+ * @param guidance as `checkGuidance` lets it pass
+ */
+export function guidanceScaleAt(guidance: Guidance, level: { alpha: number; sigma: number }): number {
+  const { scale, interval: [low, high] = everywhere } = guidance;
   const ratio = level.sigma / level.alpha;
   return ratio > low && ratio <= high ? scale : 1;
 }

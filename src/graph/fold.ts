@@ -45,8 +45,11 @@ export function foldIntegers(
       return elementwise(operands, a, b, (x, y) => x * y);
     case "Div":
       return elementwise(operands, a, b, (x, y) => Math.trunc(x / y));
-    case "ReduceProd":
-      return integers([a.reduce((x, y) => x * y, 1)], intAttribute(attributes, "keepdims", 1) === 0);
+    case "ReduceProd": {
+      const product = a.reduce((x, y) => x * y, 1);
+      if (!Number.isSafeInteger(product)) return undefined;
+      return integers([product], intAttribute(attributes, "keepdims", 1) === 0);
+    }
     default:
       return undefined;
   }

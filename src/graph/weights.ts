@@ -43,7 +43,7 @@ export class Weights {
 }
 
 /** Throws unless a stored shape is the one that the network expects. */
-export function requireShape(path: string, expected: Shape, found: Shape, where: string): void {
+function requireShape(path: string, expected: Shape, found: Shape, where: string): void {
   if (expected.length === found.length && expected.every((size, i) => size === found[i])) return;
   throw new CheckpointError(
     `${where}: "${path}" has shape [${found.join(", ")}], the network expects [${expected.join(", ")}]; ` +

@@ -4,13 +4,13 @@ import type { Weights } from "../graph/weights.js";
 import { conv2d, groupNorm, layerNorm, linear } from "./layers.js";
 
 /** [N, C, H, W] -> tokens [N, H*W, C] */
-export function toTokens(x: Value): Value {
+function toTokens(x: Value): Value {
   const [batch, channels] = [x.shape[0] as number | string, size(x, 1)];
   return transpose(reshape(x, [batch, channels, size(x, 2) * size(x, 3)]), [0, 2, 1]);
 }
 
 /** tokens [N, H*W, C] -> [N, C, H, W] with the sizes of `like` */
-export function toMap(tokens: Value, like: Value): Value {
+function toMap(tokens: Value, like: Value): Value {
   return reshape(transpose(tokens, [0, 2, 1]), [
     like.shape[0] as number | string,
     size(tokens, 2),

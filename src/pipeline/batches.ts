@@ -12,11 +12,15 @@ const memoryShare = 0.5;
  */
 const mapsPerImage = 28;
 
-/** How many images to denoise at once so that the UNet's activations fit into free memory. */
-export function chooseBatchSize(folder: ModelFolder, { widthPx, heightPx, guidance }: GenerationPlan): number {
+/** How many images to denoise at once so that the UNet's activations fit into free memory; at least one. */
+export function chooseBatchSize(
+  folder: ModelFolder,
+  { widthPx, heightPx, guidance }: Pick<GenerationPlan, "widthPx" | "heightPx" | "guidance">,
+  freeBytes = process.availableMemory(),
+): number {
   const latents = (widthPx * heightPx) / latentFactor(folder.autoencoder) ** 2;
   const width = folder.unet.config.block_out_channels[0] as number;
   const branches = guidance.scale === 1 ? 1 : 2;
   const bytesPerImage = 4 * branches * latents * width * mapsPerImage;
-  return Math.min(largestBatch, Math.max(1, Math.floor((process.availableMemory() * memoryShare) / bytesPerImage)));
+  return Math.min(largestBatch, Math.max(1, Math.floor((freeBytes * memoryShare) / bytesPerImage)));
 }

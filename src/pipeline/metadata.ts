@@ -25,7 +25,7 @@ const modelHashesSchema = z.strictObject({
 export type ModelHashes = z.output<typeof modelHashesSchema>;
 
 /** What is needed to make an image again; it travels in the PNG. The embedding itself, being biometric, does not. */
-export const generationRecordSchema = z.strictObject({
+const generationRecordSchema = z.strictObject({
   version: z.literal(1),
   model: modelHashesSchema,
   /** SHA-256 of the unit-norm embedding as little-endian float32. */

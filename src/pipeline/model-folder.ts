@@ -10,6 +10,7 @@ import { parseVaeConfig, type VaeConfig } from "../models/vae.js";
 import { openSafetensors, type SafetensorsFile } from "../tensor/safetensors.js";
 import { convertTorchCheckpoint } from "../tensor/torch-checkpoint.js";
 import { type ModelManifest, parseManifest } from "./manifest.js";
+import { requireFit } from "./model-fit.js";
 
 /** A network's configuration and its weights on disk. */
 export interface NetworkFiles<Config> {
@@ -55,7 +56,7 @@ export async function openModelFolder(folder: string, cacheFolder: string): Prom
   const manifestPath = join(path, "arc2face.json");
   const json = (await exists(manifestPath)) ? await readJson(manifestPath) : {};
   const schedulerPath = join(path, "scheduler", "scheduler_config.json");
-  return {
+  const model: ModelFolder = {
     path,
     unet,
     encoder,
@@ -65,6 +66,8 @@ export async function openModelFolder(folder: string, cacheFolder: string): Prom
       ? parseSchedulerConfig(await readFile(schedulerPath, "utf8"))
       : stableDiffusion15,
   };
+  requireFit(model);
+  return model;
 }
 
 async function openAutoencoder(folder: string, cacheFolder: string): Promise<AutoencoderFiles> {
@@ -90,7 +93,8 @@ async function openNetwork<Config>(
   }
   const expected = names.map((name) => `${name}/config.json`).join(" or ");
   throw new CheckpointError(
-    `${folder} has no ${expected}; a model folder holds arc2face/ (or unet/), encoder/ (or text_encoder/) and vae/`,
+    `${folder} has no ${expected}; a model folder holds arc2face/ (or unet/), encoder/ (or text_encoder/) and vae/, ` +
+      "which for the official networks is that of Stable Diffusion 1.5",
   );
 }
 

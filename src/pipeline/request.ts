@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { type Guidance, guidanceScaleAt } from "../diffusion/guidance.js";
+import { checkGuidance, type Guidance } from "../diffusion/guidance.js";
 import type { SamplerOptions, SamplerPlan } from "../diffusion/sampler.js";
 import { planSampling, type SamplerName } from "../diffusion/samplers.js";
 import { createNoiseSchedule } from "../diffusion/schedule.js";
@@ -66,7 +66,7 @@ export function planGeneration(folder: ModelFolder, request: GenerateRequest): G
     interval: request.guidanceInterval,
   };
   if (request.batchSize !== undefined) integer("batchSize", request.batchSize, 1, 1_000_000);
-  guidanceScaleAt(guidance, { alpha: 1, sigma: 1 });
+  checkGuidance(guidance);
   const [widthPx, heightPx] = imageSize(folder, request.size);
   return {
     embeddings: listEmbeddings(request.faceEmbedding).map((embedding) => unitEmbedding(embedding, embeddingSize)),
