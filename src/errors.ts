@@ -17,6 +17,11 @@ export class InputError extends Arc2FaceError {
   readonly code: string = "ERR_INPUT";
 }
 
+/** A photo shows no face. HTTP 422. */
+export class NoFaceError extends InputError {
+  override readonly code = "ERR_NO_FACE";
+}
+
 /** A file of weights or a model configuration is missing, damaged, or of another architecture. */
 export class CheckpointError extends Arc2FaceError {
   readonly code: string = "ERR_CHECKPOINT";
