@@ -41,3 +41,8 @@ export class DeviceError extends Arc2FaceError {
 export class DownloadError extends Arc2FaceError {
   readonly code: string = "ERR_DOWNLOAD";
 }
+
+/** Training met a loss or a gradient that is no finite number. The last good state was kept. */
+export class DivergenceError extends Arc2FaceError {
+  readonly code: string = "ERR_DIVERGED";
+}

@@ -1,0 +1,171 @@
+import type { Dataset } from "../data/dataset.js";
+import { InputError } from "../errors.js";
+import { packRgb } from "../face/network-input.js";
+import { exportOnnx, type GraphInterface } from "../graph/export.js";
+import { add, clip, exp, mul } from "../graph/operators/index.js";
+import { input, type Value } from "../graph/value.js";
+import { type Image, image, mirrorImage } from "../image/image.js";
+import { toImages } from "../image/network-output.js";
+import { contactSheet } from "../image/sheet.js";
+import { decodeLatents, encodeImage, type VaeConfig, vaeFactor } from "../models/vae.js";
+import { Session } from "../runtime/session.js";
+import type { TorchGenerator } from "../tensor/random.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { type ExportDType, exportModel } from "./export.js";
+import { klLoss, l1Loss, perceptualLoss, resample } from "./losses.js";
+import type { Objective } from "./step-graph.js";
+import type { Example, ReadWeight, TrainingTask } from "./task.js";
+import type { TrainableWeights } from "./weights.js";
+
+export interface AutoencoderTaskOptions {
+  readonly batchSize: number;
+  readonly klWeight: number;
+  readonly perceptual?:
+    | { readonly network: GraphInterface; readonly weight: number; readonly sizePx?: number | undefined }
+    | undefined;
+  /** Images on the sheet. */
+  readonly samples: { readonly count: number };
+  readonly exportDType: ExportDType;
+}
+
+/** Pixels as the network takes them: [-1, 1]. */
+const pixelScale = { mean: 127.5, std: 127.5 };
+/** Images that the latents' spread is measured on. */
+const measuredImages = 256;
+const whole = { left: 0, top: 0, side: 1 };
+
+/**
+ * Reconstruction through latents: L1, perceptual distance, and a weak pull of the latents towards the normal distribution.
+ * Source: Rombach 2022 §3.1, without its adversarial part.
+ */
+export class AutoencoderTask implements TrainingTask {
+  readonly objective: Objective;
+  private session: Promise<Session> | undefined;
+
+  /** @throws InputError if the images do not divide into latents */
+  constructor(
+    private readonly dataset: Dataset,
+    private readonly config: VaeConfig,
+    private readonly weights: TrainableWeights,
+    private readonly options: AutoencoderTaskOptions,
+  ) {
+    const { batchSize, klWeight, perceptual } = options;
+    const { sizePx } = dataset.index;
+    if (sizePx % vaeFactor(config) !== 0) {
+      throw new InputError(
+        `images of ${sizePx} pixels do not divide into latents of ${vaeFactor(config)}; choose another size`,
+      );
+    }
+    const side = sizePx / vaeFactor(config);
+    const images = input("images", "f32", [batchSize, 3, sizePx, sizePx]);
+    const noise = input("noise", "f32", [batchSize, config.latent_channels, side, side]);
+    const { mean, logvar } = encodeImage(this.network(), config, images);
+    const decoded = decodeLatents(this.network(), config, add(mean, mul(exp(mul(logvar, 0.5)), noise)));
+    const l1 = l1Loss(decoded, images);
+    const kl = klLoss(mean, logvar);
+    const seen = perceptual && this.perceptualDistance(decoded, images, perceptual);
+    const reconstruction = perceptual && seen ? add(l1, mul(seen, perceptual.weight)) : l1;
+    this.objective = {
+      inputs: [images, noise],
+      loss: add(reconstruction, mul(kl, klWeight)),
+      metrics: { l1, kl, ...(seen && { perceptual: seen }) },
+    };
+  }
+
+  get parameters() {
+    return [...this.weights.parameters.values()];
+  }
+
+  async makeBatch(examples: readonly Example[], rng: TorchGenerator): Promise<Record<string, Tensor>> {
+    const pictures = await Promise.all(examples.map(({ row, mirrored }) => this.readImage(row, mirrored)));
+    const side = this.dataset.index.sizePx / vaeFactor(this.config);
+    return {
+      images: packRgb(pictures, pixelScale),
+      noise: rng.randn([examples.length, this.config.latent_channels, side, side]),
+    };
+  }
+
+  /** Pairs of a photo and its reconstruction. */
+  async makeSheet(read: ReadWeight): Promise<Image> {
+    const shown = Math.min(this.options.samples.count, this.dataset.count);
+    const entries: { image: Image }[] = [];
+    for await (const { original, pixels } of this.reconstructions(shown, read)) {
+      entries.push({ image: original }, { image: toImages(pixels, original)[0] as Image });
+    }
+    return contactSheet(entries, { columns: 2 * Math.ceil(Math.sqrt(shown / 2)), gutterPx: 2 });
+  }
+
+  /** The scaling factor brings the latents to unit variance. Source: Rombach 2022, Appendix G. */
+  async exportModel(folder: string, read: ReadWeight): Promise<void> {
+    let [sum, squares, length] = [0, 0, 0];
+    for await (const { mean } of this.reconstructions(Math.min(measuredImages, this.dataset.count), read)) {
+      for (const value of mean) {
+        sum += value;
+        squares += value * value;
+      }
+      length += mean.length;
+    }
+    const spread = Math.sqrt(squares / length - (sum / length) ** 2);
+    const config = {
+      ...this.config,
+      _class_name: "AutoencoderKL",
+      scaling_factor: Number((1 / spread).toPrecision(6)),
+    };
+    await exportModel(folder, {
+      networks: [{ name: "vae", folder: "vae", file: "diffusion_pytorch_model.safetensors", config }],
+      parameters: this.parameters,
+      read,
+      dtype: this.options.exportDType,
+    });
+  }
+
+  async release(): Promise<void> {
+    await (await this.session)?.release();
+  }
+
+  private network() {
+    return this.weights.network("vae");
+  }
+
+  private async readImage(row: number, mirrored: boolean): Promise<Image> {
+    const { sizePx } = this.dataset.index;
+    const picture = image(sizePx, sizePx, await this.dataset.readImage(row));
+    return mirrored ? mirrorImage(picture) : picture;
+  }
+
+  private perceptualDistance(
+    a: Value,
+    b: Value,
+    { network, sizePx }: NonNullable<AutoencoderTaskOptions["perceptual"]>,
+  ) {
+    const fitted = (x: Value) => (sizePx === undefined ? x : resample(x, whole, sizePx));
+    return perceptualLoss(network, fitted(a), fitted(b));
+  }
+
+  /** Images from all over the dataset, with their latents and what becomes of them. */
+  private async *reconstructions(shown: number, read: ReadWeight) {
+    this.session ??= this.load();
+    const session = await this.session;
+    const values: Record<string, Tensor> = {};
+    for (const path of this.weights.parameters.keys()) values[path] = await read(path);
+    const state = await session.createState(values);
+    try {
+      for (let i = 0; i < shown; i++) {
+        const original = await this.readImage(Math.floor((i * this.dataset.count) / shown), false);
+        const { mean, pixels } = await session.run({ images: packRgb([original], pixelScale) }, { state });
+        yield { original, mean: (mean as Tensor<"f32">).data, pixels: (pixels as Tensor<"f32">).data };
+      }
+    } finally {
+      await state.release();
+    }
+  }
+
+  private load(): Promise<Session> {
+    const { sizePx } = this.dataset.index;
+    const images = input("images", "f32", [1, 3, sizePx, sizePx]);
+    const { mean } = encodeImage(this.network(), this.config, images);
+    const pixels = clip(decodeLatents(this.network(), this.config, mean), -1, 1);
+    const trained = this.parameters.map(({ value }) => value);
+    return Session.load(exportOnnx({ inputs: [images, ...trained], outputs: { mean, pixels } }));
+  }
+}

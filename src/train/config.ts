@@ -1,0 +1,200 @@
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { predictionTypes } from "../diffusion/schedule.js";
+import { CheckpointError, InputError } from "../errors.js";
+import { parseProjectionConfig } from "../models/projection.js";
+import { parseUNetConfig } from "../models/unet-config.js";
+import { parseVaeConfig } from "../models/vae.js";
+
+const count = z.int().positive();
+const share = z.number().min(0).max(1);
+const rate = z.number().nonnegative();
+
+/** A network's `config.json`, written into the recipe. */
+const network = <T>(parse: (json: unknown, where: string) => T) =>
+  z.unknown().transform((json, context): T => {
+    try {
+      return parse(json, "network");
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      context.addIssue({ code: "custom", message: error.message });
+      return z.NEVER;
+    }
+  });
+
+const tokens = z.array(z.int().nonnegative()).min(1);
+
+/** What every run has. */
+const common = {
+  /** Free text. */
+  description: z.string().optional(),
+  /** Decides weights, order of the data, and noise. */
+  seed: z.int().nonnegative().default(0),
+  /** Length of the run: updates, or passes over the data. Exactly one is given. */
+  steps: count.optional(),
+  epochs: z.number().positive().optional(),
+  batchSize: count,
+  /** Batches whose gradients are averaged for an update. */
+  accumulate: count.default(1),
+  /** Side of the images; the dataset must have it. */
+  sizePx: z.int().min(8).max(2048),
+  /** Mirror every second image at random. */
+  mirror: z.boolean().default(false),
+  learningRate: z.strictObject({
+    peak: z.number().positive(),
+    shape: z.enum(["constant", "cosine"]).default("constant"),
+    warmupSteps: z.int().nonnegative().default(0),
+    final: rate.default(0),
+  }),
+  optimizer: z
+    .strictObject({
+      betas: z.tuple([share, share]).default([0.9, 0.999]),
+      epsilon: z.number().positive().default(1e-8),
+      weightDecay: rate.default(0.01),
+      clipNorm: z.number().positive().optional(),
+    })
+    .prefault({}),
+  /** Moving average of the weights; it is what is sampled and exported. null: none. */
+  ema: z
+    .strictObject({
+      decay: share.default(0.9999),
+      inverseGamma: z.number().positive().default(1),
+      power: z
+        .number()
+        .positive()
+        .default(2 / 3),
+    })
+    .nullable()
+    .prefault({}),
+  parameters: z
+    .array(
+      z.strictObject({
+        match: z.string(),
+        freeze: z.boolean().optional(),
+        rateScale: rate.optional(),
+        weightDecay: rate.optional(),
+      }),
+    )
+    .default([]),
+  /** How the weights of the finished model are stored. */
+  exportDType: z.enum(["f32", "f16"]).default("f32"),
+  checkpoints: z.strictObject({ every: count.default(1000), keep: count.default(3) }).prefault({}),
+  samples: z
+    .strictObject({
+      every: count.default(1000),
+      count: count.max(64).default(16),
+      steps: count.default(25),
+      guidanceScale: rate.default(3),
+    })
+    .prefault({}),
+};
+
+/** Source of an ONNX file: `file:`, `npm:` or `hf:`. */
+const onnx = z.string();
+
+/** `train autoencoder`. Source: Rombach 2022 §3.1. */
+const autoencoderSchema = z.strictObject({
+  ...common,
+  autoencoder: network(parseVaeConfig),
+  loss: z
+    .strictObject({
+      kl: rate.default(1e-6),
+      perceptual: z.strictObject({ network: onnx, weight: rate, sizePx: count.optional() }).optional(),
+    })
+    .prefault({}),
+});
+
+/** What diffusion runs have. Source: Arc2Face §3.2, §3.3. */
+const diffusion = {
+  ...common,
+  schedule: z
+    .strictObject({
+      prediction: z.enum(predictionTypes).default("epsilon"),
+      betaSchedule: z.enum(["linear", "scaled_linear", "squaredcos_cap_v2"]).default("scaled_linear"),
+      betaStart: z.number().positive().default(0.00085),
+      betaEnd: z.number().positive().default(0.012),
+      zeroTerminalSnr: z.boolean().default(false),
+    })
+    .prefault({}),
+  loss: z
+    .strictObject({
+      /** Weight noise levels by min(SNR, gamma). */
+      minSnrGamma: z.number().positive().optional(),
+      /** Identity of the decoded prediction, where little noise was added. */
+      identity: z
+        .strictObject({
+          recogniser: onnx,
+          weight: z.number().positive(),
+          /** Only timesteps below this. */
+          belowTimestep: count.default(250),
+        })
+        .optional(),
+    })
+    .prefault({}),
+  /** Share of the images that are trained without an identity, for guidance. */
+  identityDropout: share.default(0.1),
+  /** Standard deviation of the noise that is added to embeddings, as a share of their length. */
+  embeddingNoise: rate.default(0),
+  lora: z.strictObject({ rank: count, alpha: z.number().positive(), match: z.array(z.string()).min(1) }).optional(),
+};
+
+/** `train base`: from scratch, with the networks that the recipe describes. */
+const baseSchema = z.strictObject({
+  ...diffusion,
+  unet: network(parseUNetConfig),
+  /** The face encoder, or the MLP that it is compared with. */
+  projection: z.strictObject({
+    encoder: network(parseProjectionConfig),
+    mlp: network(parseProjectionConfig).optional(),
+  }),
+  prompt: z.strictObject({ tokens, idToken: z.int().nonnegative(), unconditional: tokens }),
+});
+
+/** `train arc2face`: a checkpoint of Stable Diffusion 1.5, or of this project, trained on. */
+const arc2faceSchema = z.strictObject({
+  ...diffusion,
+  projection: z.strictObject({ mlp: network(parseProjectionConfig) }).optional(),
+});
+
+export type AutoencoderConfig = z.output<typeof autoencoderSchema>;
+export type BaseConfig = z.output<typeof baseSchema>;
+export type Arc2FaceConfig = z.output<typeof arc2faceSchema>;
+/** What the loop and the optimizer look at. */
+export type RunConfig = Pick<AutoencoderConfig, Exclude<keyof typeof common, "mirror">> & { readonly mirror: boolean };
+
+const schemas = { autoencoder: autoencoderSchema, base: baseSchema, arc2face: arc2faceSchema };
+export type Method = keyof typeof schemas;
+export interface Configs {
+  autoencoder: AutoencoderConfig;
+  base: BaseConfig;
+  arc2face: Arc2FaceConfig;
+}
+
+/**
+ * Checks a recipe.
+ * @param where its path, for the message
+ * @throws InputError naming each key that is unknown, missing or out of range
+ */
+export function parseTrainConfig<M extends Method>(method: M, json: unknown, where: string): Configs[M] {
+  const schema: z.ZodType = schemas[method];
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) throw new InputError(`${where}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
+  const config = parsed.data as Configs[M];
+  if ((config.steps === undefined) === (config.epochs === undefined))
+    throw new InputError(`${where}: give either steps or epochs`);
+  return config;
+}
+
+/** Reads a recipe. @throws InputError if it cannot be read, is not JSON, or as {@link parseTrainConfig} */
+export async function readTrainConfig<M extends Method>(method: M, path: string): Promise<Configs[M]> {
+  const text = await readFile(path, "utf8").catch((cause: Error) => {
+    throw new InputError(`${path} cannot be read (${cause.message})`, { cause });
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new InputError(`${path} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  return parseTrainConfig(method, json, path);
+}

@@ -1,0 +1,192 @@
+import { readFile } from "node:fs/promises";
+import { Dataset } from "../data/dataset.js";
+import type { NoiseScheduleConfig } from "../diffusion/schedule.js";
+import { InputError } from "../errors.js";
+import type { GraphInterface } from "../graph/export.js";
+import { importOnnx } from "../graph/import.js";
+import { hashFile } from "../hub/hash.js";
+import { resolveFile } from "../hub/resolve.js";
+import type { ProjectionConfig } from "../models/projection.js";
+import type { UNetConfig } from "../models/unet-config.js";
+import type { VaeConfig } from "../models/vae.js";
+import type { SafetensorsFile } from "../tensor/safetensors.js";
+import { AutoencoderTask } from "./autoencoder-task.js";
+import type { Arc2FaceConfig, AutoencoderConfig, BaseConfig, RunConfig } from "./config.js";
+import { type DiffusionNetworks, DiffusionTask, type NetworkStart, type Prompt } from "./diffusion-task.js";
+import { type RunOptions, type RunResult, runTraining } from "./loop.js";
+import { randomFor } from "./random.js";
+import { RunFolder } from "./run-folder.js";
+import type { TrainingTask } from "./task.js";
+import { TrainableWeights } from "./weights.js";
+
+/** What every method is told besides its recipe. */
+export interface TrainOptions extends RunOptions {
+  /** Folder of the dataset. */
+  readonly data: string;
+  /** Folder of the run. */
+  readonly out: string;
+  readonly resume: boolean;
+  /** Version of the program, for the record. */
+  readonly version: string;
+}
+
+/** A frozen autoencoder. */
+export interface Autoencoder {
+  readonly config: VaeConfig;
+  readonly weights: SafetensorsFile;
+}
+
+/** The networks of a model that training starts from. */
+export interface StartingModel {
+  readonly unet: { readonly config: UNetConfig; readonly weights: SafetensorsFile };
+  readonly encoder: { readonly config: ProjectionConfig; readonly weights: SafetensorsFile };
+  readonly autoencoder: Autoencoder;
+  readonly prompt: Prompt;
+}
+
+/** Trains the perceptual autoencoder of the base models. Source: Arc2Face §3.2; Rombach 2022 §3.1. */
+export function trainAutoencoder(config: AutoencoderConfig, options: TrainOptions): Promise<RunResult> {
+  return withDataset(config, options, async (dataset) => {
+    const { perceptual, kl } = config.loss;
+    const size = perceptual?.sizePx ?? dataset.index.sizePx;
+    const network = perceptual && (await importNetwork(perceptual.network, [config.batchSize, 3, size, size]));
+    const task = new AutoencoderTask(dataset, config.autoencoder, makeWeights(config), {
+      batchSize: config.batchSize,
+      klWeight: kl,
+      perceptual: perceptual && network && { ...perceptual, network: network.graph },
+      samples: config.samples,
+      exportDType: config.exportDType,
+    });
+    const hashes: Record<string, string> = network ? { perceptual: network.sha256 } : {};
+    return { task, method: "autoencoder", hashes };
+  });
+}
+
+/**
+ * Trains an ID-conditioned latent diffusion model from scratch. Source: Arc2Face §3.2.
+ * @param projection the face encoder, or the MLP of §4.4
+ * @throws InputError if the recipe has no such projection
+ */
+export function trainBase(
+  config: BaseConfig,
+  projection: "encoder" | "mlp",
+  autoencoder: Autoencoder,
+  options: TrainOptions,
+): Promise<RunResult> {
+  const chosen = config.projection[projection];
+  if (!chosen) throw new InputError("the recipe describes no projection.mlp; add it, or train with the encoder");
+  const networks = {
+    unet: { config: config.unet },
+    projection: { config: chosen },
+    autoencoder,
+    prompt: config.prompt,
+  };
+  return trainDiffusion(`base with ${projection}`, config, networks, options);
+}
+
+/**
+ * Trains the UNet and the face encoder of a model on. Source: Arc2Face §3.3, §4.5; §4.4 for the MLP, which starts anew.
+ * @throws InputError if the recipe has no such projection
+ */
+export function trainArc2Face(
+  config: Arc2FaceConfig,
+  projection: "encoder" | "mlp",
+  start: StartingModel,
+  options: TrainOptions,
+): Promise<RunResult> {
+  const mlp = config.projection?.mlp;
+  if (projection === "mlp" && !mlp) {
+    throw new InputError("the recipe describes no projection.mlp; add it, or train with the encoder");
+  }
+  const chosen: NetworkStart<ProjectionConfig> = projection === "mlp" && mlp ? { config: mlp } : start.encoder;
+  return trainDiffusion(`arc2face with ${projection}`, config, { ...start, projection: chosen }, options);
+}
+
+function trainDiffusion(
+  method: string,
+  config: BaseConfig | Arc2FaceConfig,
+  networks: DiffusionNetworks,
+  options: TrainOptions,
+): Promise<RunResult> {
+  return withDataset(config, options, async (dataset) => {
+    const vae = await hashFile(networks.autoencoder.weights.path, "sha256");
+    if (dataset.index.latents && dataset.index.latents.autoencoder !== vae) {
+      throw new InputError(
+        `${options.data}: its latents are of another autoencoder; run arc2face dataset encode with this one`,
+      );
+    }
+    if (config.mirror && dataset.index.latents?.mirrored === false) {
+      throw new InputError(
+        `${options.data}: no latents of mirrored images; run arc2face dataset encode --mirror, or set mirror to false`,
+      );
+    }
+    const { identity, minSnrGamma } = config.loss;
+    const recogniser = identity && (await importNetwork(identity.recogniser, [config.batchSize, 3, 112, 112]));
+    const known = dataset.index.embeddings.recogniser;
+    if (recogniser && recogniser.sha256 !== known.sha256) {
+      throw new InputError(
+        `loss.identity: the dataset's embeddings are of ${known.name} (${known.sha256}), not of this recogniser`,
+      );
+    }
+    const { schedule } = config;
+    const noise: NoiseScheduleConfig = { trainSteps: 1000, ...schedule, predictionType: schedule.prediction };
+    const task = new DiffusionTask(dataset, networks, makeWeights(config), {
+      ...config,
+      noise,
+      minSnrGamma,
+      identity: identity && recogniser && { ...identity, recogniser: recogniser.graph },
+    });
+    const starts = { unet: networks.unet.weights, encoder: networks.projection.weights };
+    const hashes: Record<string, string> = { autoencoder: vae, ...(recogniser && { recogniser: recogniser.sha256 }) };
+    for (const [name, file] of Object.entries(starts)) if (file) hashes[name] = await hashFile(file.path, "sha256");
+    return { task, method, hashes };
+  });
+}
+
+/** Opens the data, makes the task, opens the run's folder, and trains. */
+async function withDataset(
+  config: RunConfig,
+  options: TrainOptions,
+  make: (dataset: Dataset) => Promise<{ task: TrainingTask; method: string; hashes: Record<string, string> }>,
+): Promise<RunResult> {
+  const { data, out, resume, version } = options;
+  const dataset = await Dataset.open(data);
+  try {
+    if (dataset.index.sizePx !== config.sizePx) {
+      throw new InputError(
+        `${data} has images of ${dataset.index.sizePx} pixels; the recipe asks for sizePx ${config.sizePx}`,
+      );
+    }
+    const { task, method, hashes } = await make(dataset);
+    try {
+      const description = { method, config, hashes: { dataset: dataset.sha256, ...hashes }, version };
+      const folder = await RunFolder.open(out, description, { resume, keep: config.checkpoints.keep });
+      return await runTraining(task, config, dataset.count, folder, options);
+    } finally {
+      await task.release();
+    }
+  } finally {
+    await dataset.close();
+  }
+}
+
+function makeWeights(config: RunConfig & { readonly lora?: BaseConfig["lora"] }): TrainableWeights {
+  const { parameters: rules, optimizer, lora, seed } = config;
+  return new TrainableWeights({
+    rules,
+    weightDecay: optimizer.weightDecay,
+    lora,
+    generator: randomFor(seed, "weights"),
+  });
+}
+
+/** An imported network that takes one batch of images. */
+async function importNetwork(
+  source: string,
+  shape: readonly number[],
+): Promise<{ graph: GraphInterface; sha256: string }> {
+  const { path, sha256 } = await resolveFile(source);
+  const bytes = await readFile(path);
+  const [first] = importOnnx(bytes).inputs;
+  return { graph: importOnnx(bytes, { inputShapes: { [first?.name ?? ""]: shape } }), sha256 };
+}
