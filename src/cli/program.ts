@@ -1,7 +1,12 @@
 import { inspect } from "node:util";
 import { Command, CommanderError } from "commander";
 import { Arc2FaceError, InputError } from "../errors.js";
+import { align } from "./align-command.js";
+import { compare } from "./compare-command.js";
 import type { Context } from "./context.js";
+import { embed } from "./embed-command.js";
+import { evaluate } from "./evaluate.js";
+import { faces } from "./faces-command.js";
 import { generate } from "./generate.js";
 import { info } from "./info.js";
 import { models } from "./models.js";
@@ -36,7 +41,7 @@ function makeProgram(context: Context): Command {
     })
     .showHelpAfterError("(--help tells more)");
   // Commands take these settings over as they are made.
-  for (const add of [generate, info, models]) add(program, context);
+  for (const add of [generate, faces, align, embed, compare, evaluate, info, models]) add(program, context);
   return program;
 }
 

@@ -10,7 +10,7 @@ export interface Work {
   readonly done: number;
   readonly total: number;
   /** What is counted; bytes are shown in MB. */
-  readonly unit: "steps" | "bytes";
+  readonly unit: "steps" | "photos" | "bytes";
 }
 
 /** Where stderr is no terminal, a line is written this often. */
@@ -71,12 +71,13 @@ export class Progress {
 
 /** Such as `12/50 steps, 8.1 s/step, 5:08 left` or `1,024.0/3,438.2 MB, 21.3 MB/s, 1:53 left`. */
 function describe({ done, total, unit }: Work, first: { done: number; atMs: number }, nowMs: number): string {
-  const count = unit === "bytes" ? `${megabytes(done)}/${megabytes(total)} MB` : `${done}/${total} steps`;
+  const count = unit === "bytes" ? `${megabytes(done)}/${megabytes(total)} MB` : `${done}/${total} ${unit}`;
   const perSecond = (done - first.done) / ((nowMs - first.atMs) / 1000);
   if (!(perSecond > 0) || !Number.isFinite(perSecond)) return count;
   const left = `${formatSeconds((total - done) / perSecond)} left`;
   if (unit === "bytes") return `${count}, ${megabytes(perSecond)} MB/s, ${left}`;
-  const rate = perSecond >= 1 ? `${perSecond.toFixed(1)} steps/s` : `${(1 / perSecond).toFixed(1)} s/step`;
+  const rate =
+    perSecond >= 1 ? `${perSecond.toFixed(1)} ${unit}/s` : `${(1 / perSecond).toFixed(1)} s/${unit.slice(0, -1)}`;
   return `${count}, ${rate}, ${left}`;
 }
 

@@ -41,6 +41,7 @@ export function* ladder(image: Image, zooms: readonly number[]): Generator<View,
       zoom: 1,
     };
   }
+  for (const zoom of zooms) yield { rung: `zoom ${zoom}`, view: image, toImage: identity, zoom };
 }
 
 const identity: Affine = [1, 0, 0, 0, 1, 0];
@@ -62,10 +63,12 @@ export function turnImage({ data, widthPx, heightPx }: Image, degrees: 90 | 180 
         ? [-1, 0, widthPx - 1, 0, -1, heightPx - 1]
         : [0, -1, widthPx - 1, 1, 0, 0];
   const turned = new Uint8Array(data.length);
+  const [a, b, c, d, e, f] = toImage;
+  // Steps through the source for one pixel to the right and one down; both coordinates are whole.
+  const [right, down] = [3 * (d * widthPx + a), 3 * (e * widthPx + b)];
   for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const [sourceX, sourceY] = applyAffine(toImage, [x, y]);
-      const from = 3 * (sourceY * widthPx + sourceX);
+    let from = 3 * (f * widthPx + c) + y * down;
+    for (let x = 0; x < width; x++, from += right) {
       turned[at++] = data[from]!;
       turned[at++] = data[from + 1]!;
       turned[at++] = data[from + 2]!;

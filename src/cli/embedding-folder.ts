@@ -1,0 +1,46 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { RecogniserId } from "../face/recogniser.js";
+import { writeFileAtomic } from "../tensor/atomic-file.js";
+import type { EmbeddingJson } from "./face-json.js";
+import type { Photo } from "./photo-list.js";
+
+const schema = z.looseObject({
+  file: z.string(),
+  recogniser: z.object({ name: z.string(), sha256: z.string() }),
+  embedding: z.array(z.number()).min(1),
+});
+
+/** Embeddings on disk, `STEM.json` for each photo. What is there already need not be made again. */
+export class EmbeddingFolder {
+  constructor(
+    private readonly folder: string,
+    private readonly recogniser: RecogniserId,
+  ) {}
+
+  /** What an earlier run made of this photo with this recogniser, or undefined. */
+  async read(photo: Photo): Promise<EmbeddingJson | undefined> {
+    const json = await readFile(this.pathOf(photo), "utf8").catch(() => undefined);
+    if (json === undefined) return undefined;
+    const found = schema.safeParse(parse(json));
+    const isSame = found.data?.file === photo.path && found.data.recogniser.sha256 === this.recogniser.sha256;
+    return isSame ? (found.data as unknown as EmbeddingJson) : undefined;
+  }
+
+  async write(photo: Photo, embedding: EmbeddingJson): Promise<void> {
+    await writeFileAtomic(this.pathOf(photo), `${JSON.stringify(embedding)}\n`);
+  }
+
+  private pathOf({ stem }: Photo): string {
+    return join(this.folder, `${stem}.json`);
+  }
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}

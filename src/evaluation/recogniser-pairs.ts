@@ -1,0 +1,89 @@
+import { InputError, NoFaceError } from "../errors.js";
+import type { FaceEmbedder } from "../face/embed.js";
+import { alignArcFace, arcFaceTemplate } from "../image/arcface.js";
+import { decodeImage } from "../image/decode.js";
+import { f32 } from "../tensor/tensor.js";
+import type { VerificationPair } from "./lfw-pairs.js";
+import { evaluateVerification, pairCosines, type VerificationResult } from "./verification.js";
+
+/** Verification of a recogniser, with what became of the photos. */
+export interface RecogniserResult extends VerificationResult {
+  /** Photos, each counted once. */
+  readonly photos: number;
+  /** Photos without a face; the middle of each was taken in its place, so that hard ones are not left out. */
+  readonly withoutFace: readonly string[];
+}
+
+export interface EvaluatePairsOptions {
+  readonly folds?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** A photo: a path, or a file's content with a name. */
+export type PairPhoto = string | { readonly name: string; readonly bytes: Uint8Array };
+
+/** Photos in work at once: while one is in a network, the next is decoded. */
+const concurrency = 3;
+
+/**
+ * Embeds every photo of the pairs once, and judges the pairs by the cosines.
+ * @throws InputError if a photo cannot be read, or as {@link evaluateVerification}
+ */
+export async function evaluatePairs(
+  pairs: readonly VerificationPair<PairPhoto>[],
+  embedder: FaceEmbedder,
+  { folds, signal, onProgress }: EvaluatePairsOptions = {},
+): Promise<RecogniserResult> {
+  const photos = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
+  const embeddings = new Map<PairPhoto, Float32Array>();
+  const withoutFace: string[] = [];
+  let next = 0;
+  const takeTurns = async () => {
+    for (let i = next++; i < photos.length; i = next++) {
+      const photo = photos[i]!;
+      const { embedding, isFound } = await embedPhoto(photo, embedder, signal);
+      embeddings.set(photo, embedding);
+      if (!isFound) withoutFace.push(nameOf(photo));
+      onProgress?.(embeddings.size, photos.length);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, takeTurns));
+  const rows = (side: "first" | "second") => {
+    const vectors = pairs.map((pair) => embeddings.get(pair[side])!);
+    const packed = new Float32Array(vectors.length * vectors[0]!.length);
+    for (const [i, vector] of vectors.entries()) packed.set(vector, i * vector.length);
+    return f32([vectors.length, vectors[0]!.length], packed);
+  };
+  const cosines = pairCosines(rows("first"), rows("second"));
+  const same = pairs.map((pair) => pair.same);
+  const result = evaluateVerification(cosines, same, folds === undefined ? {} : { folds });
+  return { ...result, photos: photos.length, withoutFace: withoutFace.sort() };
+}
+
+async function embedPhoto(
+  photo: PairPhoto,
+  embedder: FaceEmbedder,
+  signal: AbortSignal | undefined,
+): Promise<{ embedding: Float32Array; isFound: boolean }> {
+  const image = await decodeImage(typeof photo === "string" ? photo : photo.bytes, { name: nameOf(photo) });
+  try {
+    return { embedding: (await embedder.embed(image, signal)).embedding, isFound: true };
+  } catch (error) {
+    if (!(error instanceof NoFaceError)) {
+      if (error instanceof InputError) error.message = `${nameOf(photo)}: ${error.message}`;
+      throw error;
+    }
+    // The whole image as a crop: its short side over the 112 pixels, its middle on the crop's.
+    const scale = Math.min(image.widthPx, image.heightPx) / 112;
+    const points = arcFaceTemplate.map(
+      ([x, y]) => [image.widthPx / 2 + (x - 56) * scale, image.heightPx / 2 + (y - 56) * scale] as const,
+    );
+    const [embedding] = await embedder.recogniser.embed([alignArcFace(image, points)], signal);
+    return { embedding: embedding!.embedding, isFound: false };
+  }
+}
+
+function nameOf(photo: PairPhoto): string {
+  return typeof photo === "string" ? photo : photo.name;
+}
