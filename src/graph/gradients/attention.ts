@@ -1,8 +1,8 @@
 import { ShapeError } from "../../errors.js";
-import { add, concat, mul, product, reduceSum, reshape, softmax, split, sub, transpose } from "../operators/index.js";
+import { add, mul, product, reduceSum, reshape, softmax, sub, transpose } from "../operators/index.js";
 import { floatAttribute, intAttribute } from "../operators/inference.js";
 import { constant, size, type Value } from "../value.js";
-import type { Rule } from "./rule.js";
+import { evenly, joined, type Rule, splitInto } from "./rule.js";
 
 /**
  * Bytes of one tokens x tokens matrix that the backward pass holds at a time (it holds three). Larger ones are worked
@@ -41,9 +41,8 @@ export const attentionRule: Rule = ({ dy, y, x: [q, k, v, ...others], attributes
   const perHead = reduceSum(reshape(mul(dy, y), [batch, queries, heads, size(v, 2) / heads]), { axes: [3] });
   const dots = reshape(transpose(perHead, [0, 2, 1]), [batch * heads, queries, 1]);
 
-  const widths = groups(batch * heads, Math.max(1, Math.floor(groupBytes / (4 * queries * keys))));
-  const inGroups = (x: Value): readonly Value[] => (widths.length === 1 ? [x] : split(x, widths, 0));
-  const operands = [apart(q), apart(k), apart(v), apart(dy), dots].map(inGroups);
+  const widths = evenly(batch * heads, Math.floor(groupBytes / (4 * queries * keys)));
+  const operands = [apart(q), apart(k), apart(v), apart(dy), dots].map((x) => splitInto(x, widths, 0));
   const results = widths.map((_, i) => {
     const [qs, ks, vs, dys, sums] = operands.map((parts) => parts[i]) as [Value, Value, Value, Value, Value];
     const logits = product(qs, ks, { transB: true, alpha: scale });
@@ -57,18 +56,9 @@ export const attentionRule: Rule = ({ dy, y, x: [q, k, v, ...others], attributes
   });
   return [0, 1, 2].map((operand) => {
     const parts = results.map((result) => result[operand] as Value);
-    return together(parts.length === 1 ? (parts[0] as Value) : concat(parts, 0));
+    return together(joined(parts, 0));
   });
 };
-
-/** Sizes of groups of at most `limit` that make up `total`. */
-function groups(total: number, limit: number): number[] {
-  const number = Math.ceil(total / limit);
-  return Array.from(
-    { length: number },
-    (_, i) => Math.floor(((i + 1) * total) / number) - Math.floor((i * total) / number),
-  );
-}
 
 /** 0 where a query may look at a key, and a number that the softmax turns into 0 where the key comes later. */
 function causalMask(queries: number, keys: number): Value {

@@ -1,9 +1,7 @@
 import { ShapeError } from "../../errors.js";
 import {
-  concat,
   convolution,
   convTranspose,
-  gather,
   pad,
   product,
   reduceSum,
@@ -12,8 +10,8 @@ import {
   transpose,
 } from "../operators/index.js";
 import { intAttribute, intsAttribute } from "../operators/inference.js";
-import { type Attributes, ints, type Value } from "../value.js";
-import { count, inverse, type Rule, reshapeTo, sizes } from "./rule.js";
+import { type Attributes, floats, size, type Value } from "../value.js";
+import { count, evenly, joined, type Rule, reshapeTo, sizes, splitInto } from "./rule.js";
 
 /** How a kernel moves over the positions of a map; one number per spatial axis. */
 export interface Window {
@@ -55,26 +53,20 @@ export const convTransposeRule: Rule = ({ dy, x: [x, weight], attributes }) => {
 
 const biasGradient = (dy: Value): Value => reduceSum(dy, { axes: dy.shape.flatMap((_, i) => (i === 1 ? [] : [i])) });
 
-/** The transposed convolution of dy, in the quickest of four forms. */
+/** The transposed convolution of dy, in the quickest of three forms. */
 export function inputGradient(dy: Value, weight: Value, window: Window, shape: readonly number[]): Value {
-  const [batch, , ...outputs] = sizes(dy) as [number, number, ...number[]];
+  const [batch, outChannels, ...outputs] = sizes(dy) as [number, number, ...number[]];
   const positions = count(outputs);
-  // Four forms, measured with two threads on AVX2 (GFLOP/s; 3x3 kernels, batch x channels in -> out, map):
-  //                      32x96->96 16x16  32x192->96 16x16  32x192->192 8x8  32x768->384 4x4  1x960->320 64x64  1x1280->1280 16x16
-  //  transposed conv              64                66               83               35              103                    125
-  //  conv, kernel flipped         72                78               68               43              127                     30
-  //  product over the batch       38                46               59               86               92                    123
-  // Flipping costs passes over the weight, which many positions have to pay for. A transposed convolution makes a product
-  // per sample, which is too thin with 16 positions or fewer.
-  if (isDense(window)) {
-    if (isPointwise(window)) {
-      const [outChannels, channels] = sizes(weight) as [number, number];
-      const columns = reshape(dy, [batch, outChannels, positions]);
-      return reshape(product(reshape(weight, [outChannels, channels]), columns, { transA: true }), shape);
-    }
-    if (batch * positions >= 4096) return convolution(dy, flipped(weight), mirrored(window));
-    if (batch > 1 && positions <= 16) return batchProduct(dy, weight, mirrored(window), shape);
+  if (isDense(window) && isPointwise(window)) {
+    const matrix = reshape(weight, [outChannels, shape[1] as number]);
+    return reshape(product(matrix, reshape(dy, [batch, outChannels, positions]), { transA: true }), shape);
   }
+  // A convolution with the kernel turned round is quicker than a transposed one, but turning is a pass over the weight,
+  // which many positions have to pay for. Milliseconds of two AVX2 cores, 3x3 kernels, batch x channels in -> out, map:
+  //             32x192->192 8x8   32x448->256 4x4   1x320->320 64x64   1x1280->1280 16x16
+  //   turned          9.5               8.5                46                  73
+  //   transposed     10.3              11.8                57                  61
+  if (isDense(window) && batch * positions >= 512) return convolution(dy, turned(weight), mirrored(window));
   const outputPadding = shape.slice(2).map((width, i) => {
     const covered = (window.kernel[i]! - 1) * window.dilations[i]! + 1 - window.before[i]! - window.after[i]!;
     return width - (outputs[i]! - 1) * window.strides[i]! - covered;
@@ -97,38 +89,83 @@ function mirrored({ before, after, ...window }: Window): Window {
   return { ...window, before: reach.map((r, i) => r - before[i]!), after: reach.map((r, i) => r - after[i]!) };
 }
 
-/** [O, C, ...kernel] -> [C, O, ...kernel] with the kernel reversed. Whole planes of O x C are moved, not single elements. */
-function flipped(weight: Value): Value {
+/**
+ * [O, C, ...kernel] -> [C, O, ...kernel] with the kernel reversed. The reversal is a product with a permutation matrix:
+ * ONNX Runtime moves single elements (Slice, Gather) in three times the time.
+ */
+function turned(weight: Value): Value {
   const [outChannels, channels, ...kernel] = sizes(weight) as [number, number, ...number[]];
   const taps = count(kernel);
-  const planes = transpose(reshape(weight, [outChannels * channels, taps]), [1, 0]);
-  const reversed = gather(planes, ints(Array.from({ length: taps }, (_, i) => taps - 1 - i)));
-  const perTap = reshape(transpose(reversed, [1, 0]), [outChannels, channels, taps]);
-  return reshape(transpose(perTap, [1, 0, 2]), [channels, outChannels, ...kernel]);
+  const reversal = Array.from({ length: taps ** 2 }, (_, i) =>
+    Math.floor(i / taps) + (i % taps) === taps - 1 ? 1 : 0,
+  );
+  const reversed = product(reshape(weight, [outChannels, channels, taps]), floats(reversal, [taps, taps]));
+  return reshape(transpose(reversed, [1, 0, 2]), [channels, outChannels, ...kernel]);
 }
 
-/** The convolution of dy with the reversed kernel as one product over batch and positions, channels last. */
-function batchProduct(dy: Value, weight: Value, window: Window, shape: readonly number[]): Value {
-  const [outChannels, channels, ...kernel] = sizes(weight) as [number, number, ...number[]];
-  const taps = count(kernel);
-  const [batch, , ...spatial] = shape as [number, number, ...number[]];
-  const channelsLast = [...spatial.map((_, i) => i + 2), 0, 1];
-  const columns = concat(shifts(transpose(dy, channelsLast), window, spatial, 0).toReversed(), channelsLast.length - 1);
-  const planes = transpose(reshape(weight, [outChannels * channels, taps]), [1, 0]);
-  const rows = reshape(columns, [count(spatial) * batch, taps * outChannels]);
-  const result = product(rows, reshape(planes, [taps * outChannels, channels]));
-  return transpose(reshape(result, [...spatial, batch, channels]), inverse(channelsLast));
+/**
+ * dW[o, c, tap] = sum over samples and positions of dy[o] x[c, moved by tap]: one product of dy and moved copies of x
+ * (im2col), at 110 to 145 GFLOP/s where the convolution makes 150. A product per tap was slower, and so were channels as
+ * the last axis. Copies of dy, moved the other way, do as well where it has fewer channels: 28 instead of 37 ms for
+ * 32x288->96 16x16; the weight has to be transposed then.
+ */
+export function weightGradient(x: Value, dy: Value, window: Window, shape: readonly number[]): Value {
+  const [channels, outChannels] = [size(x, 1), size(dy, 1)];
+  const taps = count(window.kernel);
+  const copied = (channels - outChannels) * count(sizes(dy).toSpliced(1, 1));
+  if (isDense(window) && taps > 1 && copied > 2 * channels * outChannels) {
+    const result = reshape(correlate(x, dy, mirrored(window), true), [channels, outChannels, taps]);
+    return reshape(transpose(result, [1, 0, 2]), shape);
+  }
+  return reshapeTo(correlate(dy, x, window, false), shape);
 }
 
-/** For each tap of the kernel in order, what it sees at every output position. Spatial axes begin at `first`. */
-function shifts(x: Value, window: Window, outputs: readonly number[], first: number): Value[] {
-  const around = (widths: readonly number[]) => x.shape.map((_, axis) => widths[axis - first] ?? 0);
+/** Bytes that the copies of a map may take at a time; more channels are worked off in groups, at the same speed. */
+const copiesBytes = 64 * 2 ** 20;
+
+/**
+ * Products of every channel of one map with every channel of another as each tap of a window sees it.
+ * @param still    [N, R, ...outputs]
+ * @param moved    [N, M, ...inputs]
+ * @param reversed whether taps are counted from the last
+ * @returns        [R, M / group * taps], within the groups of the window
+ */
+function correlate(still: Value, moved: Value, window: Window, reversed: boolean): Value {
+  const { group, kernel } = window;
+  const [rows, channels, taps] = [size(still, 1), size(moved, 1), count(kernel)];
+  const outputs = sizes(still).slice(2);
+  const length = size(still, 0) * count(outputs);
+  const matrix = (value: Value, height: number) =>
+    reshape(value, group === 1 ? [height, length] : [group, height / group, length]);
+  const copies = (part: Value): Value => {
+    const perTap = views(part, window, outputs).map((copy) => reshape(copy, [size(part, 0), 1, length]));
+    return matrix(joined(reversed ? perTap.toReversed() : perTap, 1), size(part, 0) * taps);
+  };
+  const limit = group === 1 ? Math.floor(copiesBytes / (4 * taps * length)) : channels;
+  const parts = splitInto(batchLast(moved), evenly(channels, limit), 0);
+  const left = matrix(batchLast(still), rows);
+  return joined(
+    parts.map((part) => product(left, copies(part), { transB: true })),
+    -1,
+  );
+}
+
+/** [N, C, ...] -> [C, ..., N]: the longest stretches for the copies that follow. */
+function batchLast(x: Value): Value {
+  const [batch, ...rest] = sizes(x) as [number, ...number[]];
+  return batch === 1 ? reshape(x, [...rest, 1]) : transpose(x, [...rest.map((_, i) => i + 1), 0]);
+}
+
+/** What each tap of a window sees, in order, at every output position of x [C, ..., N]. */
+function views(x: Value, window: Window, outputs: readonly number[]): Value[] {
+  const around = (widths: readonly number[]) => [0, ...widths, 0];
   const pads = [...around(window.before), ...around(window.after)];
   const padded = pads.some((width) => width !== 0) ? pad(x, pads) : x;
   return positionsOf(window.kernel).map((tap) => {
     const starts = tap.map((position, i) => position * window.dilations[i]!);
-    const axes = tap.map((_, i) => first + i);
-    return strided(padded, axes, starts, outputs, window.strides);
+    const axes = tap.map((_, i) => i + 1);
+    const whole = axes.every((axis, i) => padded.shape[axis] === outputs[i] && window.strides[i] === 1);
+    return whole ? padded : strided(padded, axes, starts, outputs, window.strides);
   });
 }
 
@@ -138,30 +175,3 @@ const positionsOf = (shape: readonly number[]): number[][] =>
     (rows, width) => rows.flatMap((row) => Array.from({ length: width }, (_, i) => [...row, i])),
     [[]],
   );
-
-/**
- * dW[o, c, tap] = sum over samples and positions of dy[o] x[c, shifted by tap], as one product with the shifted copies of
- * x (im2col). Measured against a product per tap, and against both with channels last: as quick or quicker for all of
- * the shapes above (50 to 60 GFLOP/s where the convolution itself makes 60 to 80; 130 and 165 for 1x320->320 64x64).
- */
-export function weightGradient(x: Value, dy: Value, window: Window, shape: readonly number[]): Value {
-  const [batch, channels] = sizes(x) as [number, number];
-  const [, outChannels, ...outputs] = sizes(dy) as [number, number, ...number[]];
-  const { group } = window;
-  const taps = count(window.kernel);
-  const length = batch * count(outputs);
-  const copies = shifts(channelsFirst(x), window, outputs, 2).map((copy) => reshape(copy, [channels, 1, length]));
-  const columns = taps === 1 ? copies[0]! : concat(copies, 1);
-  const rows = channelsFirst(dy);
-  const perGroup = (value: Value, height: number) =>
-    reshape(value, group === 1 ? [height, length] : [group, height / group, length]);
-  const result = product(perGroup(rows, outChannels), perGroup(columns, channels * taps), { transB: true });
-  return reshapeTo(result, shape);
-}
-
-/** [N, C, ...] -> [C, N, ...] */
-function channelsFirst(x: Value): Value {
-  const [batch, channels, ...spatial] = sizes(x) as [number, number, ...number[]];
-  if (batch === 1) return reshape(x, [channels, 1, ...spatial]);
-  return transpose(x, [1, 0, ...spatial.map((_, i) => i + 2)]);
-}

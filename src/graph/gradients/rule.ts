@@ -1,4 +1,4 @@
-import { expand, type ProductOptions, product, reshape, split, transpose } from "../operators/index.js";
+import { concat, expand, type ProductOptions, product, reshape, split, transpose } from "../operators/index.js";
 import { constantNumbers, intAttribute } from "../operators/inference.js";
 import { type Attributes, floats, type Node, size, type Value } from "../value.js";
 
@@ -48,9 +48,20 @@ export const axisOf = (x: Value, attributes: Attributes, fallback: number): numb
 export const keptAxes = (shape: readonly number[], axes: readonly number[]): number[] =>
   shape.map((width, axis) => (axes.includes(axis) ? 1 : width));
 
-/** Splits an axis into equal parts. */
-export const splitEqually = (x: Value, parts: number, axis: number): readonly Value[] =>
-  parts === 1 ? [x] : split(x, Array<number>(parts).fill(size(x, axis) / parts), axis);
+/** Sizes of groups, as equal as can be, of at most `limit` (but at least one) that make up `total`. */
+export function evenly(total: number, limit: number): number[] {
+  const groups = Math.ceil(total / Math.max(1, limit));
+  const until = (i: number) => Math.floor((i * total) / groups);
+  return Array.from({ length: groups }, (_, i) => until(i + 1) - until(i));
+}
+
+/** `split`, without an effect where there is one part. */
+export const splitInto = (x: Value, parts: readonly number[], axis: number): readonly Value[] =>
+  parts.length === 1 ? [x] : split(x, parts, axis);
+
+/** `concat`, without an effect on a single part. */
+export const joined = (parts: readonly Value[], axis: number): Value =>
+  parts.length === 1 ? (parts[0] as Value) : concat(parts, axis);
 
 /** The node that computes a value, if it is of that type and has no other output. */
 export function producer(value: Value, ...types: readonly string[]): Node | undefined {
