@@ -4,6 +4,7 @@ import { Arc2FaceError, InputError } from "../errors.js";
 import { align } from "./align-command.js";
 import { compare } from "./compare-command.js";
 import type { Context } from "./context.js";
+import { dataset } from "./dataset.js";
 import { embed } from "./embed-command.js";
 import { evaluate } from "./evaluate.js";
 import { faces } from "./faces-command.js";
@@ -11,6 +12,7 @@ import { generate } from "./generate.js";
 import { info } from "./info.js";
 import { models } from "./models.js";
 import { printable } from "./printable.js";
+import { train } from "./train.js";
 import { version } from "./version.js";
 
 /** Exit statuses; 128 + 2 is what a shell reports of a program that Ctrl-C ended. */
@@ -41,7 +43,8 @@ function makeProgram(context: Context): Command {
     })
     .showHelpAfterError("(--help tells more)");
   // Commands take these settings over as they are made.
-  for (const add of [generate, faces, align, embed, compare, evaluate, info, models]) add(program, context);
+  for (const add of [generate, faces, align, embed, compare, dataset, train, evaluate, info, models])
+    add(program, context);
   return program;
 }
 

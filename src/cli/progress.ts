@@ -11,6 +11,8 @@ export interface Work {
   readonly total: number;
   /** What is counted; bytes are shown in MB. */
   readonly unit: "steps" | "photos" | "bytes";
+  /** More to say, after rate and time left. */
+  readonly note?: string;
 }
 
 /** Where stderr is no terminal, a line is written this often. */
@@ -31,7 +33,7 @@ export class Progress {
 
   update(work: Work): void {
     if (work.label !== this.label) this.start(work);
-    const line = describe(work, this.first, this.now());
+    const line = [describe(work, this.first, this.now()), ...(work.note ? [work.note] : [])].join(", ");
     this.bar?.update(work.done, { line });
     if (this.bar || this.now() - this.lastLineMs < lineEveryMs) return;
     this.context.stderr.write(`${work.label}: ${line}\n`);

@@ -4,7 +4,7 @@ import type { OnnxModel } from "../graph/onnx-model.js";
 import { add, clip, div } from "../graph/operators/index.js";
 import { input } from "../graph/value.js";
 import { FileWeights, type WeightSource, Weights } from "../graph/weights.js";
-import { faceEncoder, injectIdentity } from "../models/face-encoder.js";
+import { projectFace } from "../models/projection.js";
 import { decodeTiny, tinyAutoencoderFactor } from "../models/tiny-autoencoder.js";
 import { unet } from "../models/unet.js";
 import { decodeLatents, vaeFactor } from "../models/vae.js";
@@ -18,8 +18,7 @@ export function encoderModel({ encoder, manifest }: ModelFolder, patch: Patch): 
   const w = new Weights(patch(file, "text_encoder"));
   const tokens = input("tokens", "i64", ["batch", manifest.prompt.tokens.length]);
   const faceEmbedding = input("faceEmbedding", "f32", ["batch", manifest.embeddingSize]);
-  const tokenEmbeddings = injectIdentity(w, encoder.config, tokens, faceEmbedding, manifest.prompt.idToken);
-  const conditioning = faceEncoder(w, encoder.config, tokenEmbeddings);
+  const conditioning = projectFace(w, encoder.config, tokens, faceEmbedding, manifest.prompt.idToken);
   // A buffer that transformers used to save with the weights; it holds 0, 1, 2, …
   requireAllUsed(file, encoder.weights.path, (key) => !key.endsWith("position_ids"));
   return exportOnnx({ inputs: [tokens, faceEmbedding], outputs: { conditioning } });

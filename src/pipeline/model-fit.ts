@@ -8,17 +8,23 @@ import type { ModelFolder } from "./model-folder.js";
  */
 export function requireFit({ path, manifest, unet, encoder, autoencoder }: ModelFolder): void {
   const { prompt, embeddingSize } = manifest;
-  const { hidden_size: width, max_position_embeddings: positions, vocab_size: vocabulary } = encoder.config;
+  const { hidden_size: width, max_position_embeddings: positions } = encoder.config;
   const refuse = (problem: string) => {
     throw new CheckpointError(`${path}: ${problem}`);
   };
 
-  if (embeddingSize > width) {
-    refuse(`face embeddings of ${embeddingSize} numbers do not fit the encoder's hidden_size ${width}; ${byManifest}`);
-  }
-  const foreign = [...prompt.tokens, ...prompt.unconditional].find((token) => token >= vocabulary);
-  if (foreign !== undefined) {
-    refuse(`token ${foreign} of the prompt is outside of the encoder's vocab_size ${vocabulary}; ${byManifest}`);
+  // An MLP takes embeddings of any length, and no tokens.
+  if (encoder.config.model_type !== "face_mlp") {
+    const { vocab_size: vocabulary } = encoder.config;
+    if (embeddingSize > width) {
+      refuse(
+        `face embeddings of ${embeddingSize} numbers do not fit the encoder's hidden_size ${width}; ${byManifest}`,
+      );
+    }
+    const foreign = [...prompt.tokens, ...prompt.unconditional].find((token) => token >= vocabulary);
+    if (foreign !== undefined) {
+      refuse(`token ${foreign} of the prompt is outside of the encoder's vocab_size ${vocabulary}; ${byManifest}`);
+    }
   }
   for (const [name, { length }] of Object.entries({ tokens: prompt.tokens, unconditional: prompt.unconditional })) {
     if (length > positions) {

@@ -3,7 +3,7 @@ import { access, readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { parseSchedulerConfig, type SchedulerConfig, stableDiffusion15 } from "../diffusion/scheduler-config.js";
 import { CheckpointError } from "../errors.js";
-import { type FaceEncoderConfig, parseFaceEncoderConfig } from "../models/face-encoder.js";
+import { type ProjectionConfig, parseProjectionConfig } from "../models/projection.js";
 import { parseTinyAutoencoderConfig, type TinyAutoencoderConfig } from "../models/tiny-autoencoder.js";
 import { parseUNetConfig, type UNetConfig } from "../models/unet-config.js";
 import { parseVaeConfig, type VaeConfig } from "../models/vae.js";
@@ -28,7 +28,7 @@ export interface ModelFolder {
   readonly manifest: ModelManifest;
   readonly scheduler: SchedulerConfig;
   readonly unet: NetworkFiles<UNetConfig>;
-  readonly encoder: NetworkFiles<FaceEncoderConfig>;
+  readonly encoder: NetworkFiles<ProjectionConfig>;
   readonly autoencoder: AutoencoderFiles;
 }
 
@@ -52,7 +52,7 @@ export async function openModelFolder(folder: string, cacheFolder: string): Prom
   const path = resolve(folder);
   if (!(await exists(path))) throw new CheckpointError(`there is no model folder at ${path}`);
   const unet = await openNetwork(path, ["arc2face", "unet"], parseUNetConfig, cacheFolder);
-  const encoder = await openNetwork(path, ["encoder", "text_encoder"], parseFaceEncoderConfig, cacheFolder);
+  const encoder = await openNetwork(path, ["encoder", "text_encoder"], parseProjectionConfig, cacheFolder);
   const manifestPath = join(path, "arc2face.json");
   const json = (await exists(manifestPath)) ? await readJson(manifestPath) : {};
   const schedulerPath = join(path, "scheduler", "scheduler_config.json");
@@ -70,7 +70,11 @@ export async function openModelFolder(folder: string, cacheFolder: string): Prom
   return model;
 }
 
-async function openAutoencoder(folder: string, cacheFolder: string): Promise<AutoencoderFiles> {
+/**
+ * Opens the autoencoder of a model folder, which need not hold anything else.
+ * @throws CheckpointError as {@link openModelFolder}
+ */
+export async function openAutoencoder(folder: string, cacheFolder: string): Promise<AutoencoderFiles> {
   const { config, weights } = await openNetwork(folder, ["vae"], (json) => json, cacheFolder);
   const where = join(folder, "vae", "config.json");
   const isTiny = (config as { _class_name?: unknown } | null)?._class_name === "AutoencoderTiny";

@@ -186,7 +186,7 @@ export function parseTrainConfig<M extends Method>(method: M, json: unknown, whe
 }
 
 /** Reads a recipe. @throws InputError if it cannot be read, is not JSON, or as {@link parseTrainConfig} */
-export async function readTrainConfig<M extends Method>(method: M, path: string): Promise<Configs[M]> {
+export async function readTrainConfig<M extends Method>(method: M, path: string | URL): Promise<Configs[M]> {
   const text = await readFile(path, "utf8").catch((cause: Error) => {
     throw new InputError(`${path} cannot be read (${cause.message})`, { cause });
   });
@@ -196,5 +196,5 @@ export async function readTrainConfig<M extends Method>(method: M, path: string)
   } catch (cause) {
     throw new InputError(`${path} is not JSON: ${(cause as Error).message}`, { cause });
   }
-  return parseTrainConfig(method, json, path);
+  return parseTrainConfig(method, json, String(path));
 }

@@ -1,0 +1,5 @@
+import { commandGroup } from "./command.js";
+import { datasetEncode } from "./dataset-encode.js";
+import { datasetPrepare } from "./dataset-prepare.js";
+
+export const dataset = commandGroup("dataset", "make datasets to train on", [datasetPrepare, datasetEncode]);

@@ -1,0 +1,10 @@
+import { commandGroup } from "./command.js";
+import { trainArc2FaceCommand } from "./train-arc2face.js";
+import { trainAutoencoderCommand } from "./train-autoencoder.js";
+import { trainBaseCommand } from "./train-base.js";
+
+export const train = commandGroup("train", "train autoencoders, base models and Arc2Face itself", [
+  trainAutoencoderCommand,
+  trainBaseCommand,
+  trainArc2FaceCommand,
+]);
