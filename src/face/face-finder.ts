@@ -39,9 +39,9 @@ export function isSteady({ disagreement }: Face): boolean {
 
 /** Finds faces and their landmarks. */
 export class FaceFinder {
-  private constructor(
+  constructor(
     private readonly detector: FaceDetector,
-    private readonly landmarks: LandmarkNetwork,
+    private readonly landmarks: Pick<LandmarkNetwork, "locate" | "networkMs" | "release">,
     /** The networks' files, with their licences. */
     readonly files: readonly WeightsFile[],
   ) {}
