@@ -1,8 +1,9 @@
 import { parseArgs } from "node:util";
 import { benchFull } from "./full.js";
+import { benchTrain } from "./train.js";
 
 /** Each benchmark prints figures of this machine in this run; compare ratios, not times of different runs. */
-const benches = { full: benchFull };
+const benches = { full: benchFull, train: benchTrain };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
