@@ -37,6 +37,8 @@ class Run(NamedTuple):
     guidance_scale: float
     seeds: tuple[int, ...]
     lora: str | None = None
+    # Keys of scheduler_config.json that differ from SD-1.5's.
+    scheduler_keys: dict = {}
 
 
 RUNS = [
@@ -46,6 +48,19 @@ RUNS = [
     Run("ddpm", DDPMScheduler, 10, 3.0, (7,)),
     Run("euler", EulerDiscreteScheduler, 10, 3.0, (7,)),
     Run("euler-ancestral", EulerAncestralDiscreteScheduler, 10, 3.0, (7,)),
+    # As models are trained that predict velocities: from pure noise, where epsilon would say nothing.
+    Run(
+        "v-prediction",
+        DDIMScheduler,
+        6,
+        3.0,
+        (7,),
+        scheduler_keys={
+            "prediction_type": "v_prediction",
+            "timestep_spacing": "trailing",
+            "rescale_betas_zero_snr": True,
+        },
+    ),
 ]
 
 
@@ -69,7 +84,8 @@ def main() -> None:
 
 
 def build_pipeline(model: Arc2FaceModel, run: Run) -> StableDiffusionPipeline:
-    scheduler = run.scheduler.from_config(PNDMScheduler.from_config(model.scheduler_config).config)
+    config = {**model.scheduler_config, **run.scheduler_keys}
+    scheduler = run.scheduler.from_config(PNDMScheduler.from_config(config).config)
     unet = merged(FIXTURES / "lora" / f"{run.lora}.safetensors", 1.0) if run.lora else model.unet
     pipeline = StableDiffusionPipeline(
         vae=model.vae,

@@ -5,13 +5,7 @@ import { decodeImage } from "../../src/image/decode.js";
 import type { Image } from "../../src/image/image.js";
 import { Arc2Face } from "../../src/pipeline/arc2face.js";
 import { fixture, readJson } from "../support/fixtures.js";
-
-/** Peak signal-to-noise ratio in decibels. */
-function psnr(a: Image, b: Image): number {
-  expect([a.widthPx, a.heightPx]).toEqual([b.widthPx, b.heightPx]);
-  const squares = a.data.reduce((sum, value, i) => sum + (value - (b.data[i] as number)) ** 2, 0);
-  return 10 * Math.log10(255 ** 2 / (squares / a.data.length));
-}
+import { psnr } from "../support/psnr.js";
 
 interface Run {
   name: string;
