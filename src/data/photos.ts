@@ -38,7 +38,7 @@ export async function* findPhotos(sources: readonly string[]): AsyncGenerator<Ph
 async function* folderPhotos(folder: string): AsyncGenerator<Photo, void, void> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries
-    .filter((entry) => entry.isFile() && photoName.test(entry.name))
+    .filter((entry) => !entry.isDirectory() && photoName.test(entry.name))
     .map(({ parentPath, name }) => join(parentPath, name));
   for (const path of paths.sort()) {
     yield { name: relative(folder, path).split(sep).join("/"), read: () => readFile(path) };
