@@ -34,11 +34,7 @@ export interface ModelReport {
  */
 export async function reportModel(name: string): Promise<ModelReport> {
   const known = findCatalogModel(name);
-  const pulled = await findModel(name).catch((error) => {
-    const mayBeElsewhere = error instanceof InputError && !name.startsWith("hf:");
-    if (!mayBeElsewhere) throw error;
-    return undefined;
-  });
+  const pulled = await findPulled(name);
   const folder = pulled?.folder ?? (known ? undefined : await resolveFolder(name));
   // Of what was pulled, not all are generators.
   const isGenerator = folder !== undefined && (!pulled || pulled.files.some(({ path }) => path.startsWith("vae/")));
@@ -49,6 +45,20 @@ export async function reportModel(name: string): Promise<ModelReport> {
     files: mergeFiles(known?.files ?? [], pulled),
     architecture: isGenerator ? describeModel(await openModelFolder(folder, cacheFolder())) : undefined,
   };
+}
+
+/**
+ * The pulled model of that name, or in that folder; undefined if a name of the catalog was not pulled, or the folder is one
+ * of the user's own.
+ * @throws InputError if a repository was not pulled
+ */
+export async function findPulled(name: string): Promise<Model | undefined> {
+  try {
+    return await findModel(name);
+  } catch (error) {
+    if (error instanceof InputError && !name.startsWith("hf:")) return undefined;
+    throw error;
+  }
 }
 
 function mergeFiles(known: NonNullable<ReturnType<typeof findCatalogModel>>["files"], pulled: Model | undefined) {

@@ -1,10 +1,12 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { FakeHub, sha256 } from "../../test/hub/fake-hub.js";
+import { FakeHub, sha256, stallAfter } from "../../test/hub/fake-hub.js";
 import { cli } from "../../test/support/cli.js";
 import { fixture } from "../../test/support/fixtures.js";
+import { findCatalogModel } from "../hub/catalog.js";
+import { type HubFile, parseFileSource } from "../hub/source.js";
 
 const source = "hf:owner/face-model";
 const files = [
@@ -136,6 +138,68 @@ describe("a repository that is not pulled", () => {
   });
 });
 
+describe("the official release, by its name", () => {
+  beforeEach(async () => {
+    await serveModel();
+    for (const { path, source: from, part } of findCatalogModel("arc2face")?.files ?? []) {
+      const { repository, path: remote } = parseFileSource(from) as HubFile;
+      const file = path.startsWith("lcm-lora/") ? "lora/kohya.safetensors" : `tiny/${path}`;
+      const content = part ? Buffer.from(part) : await readFile(fixture(file));
+      hub.add(remote, content, { isLarge: /safetensors|bin|onnx/.test(remote) }, repository);
+    }
+  });
+  afterEach(stop);
+
+  test("a pull that is interrupted leaves no model, and goes on where it stopped", async () => {
+    const interruption = new AbortController();
+    const passes = () => false;
+    hub.faults.push(
+      passes,
+      stallAfter(50_000, () => interruption.abort()),
+    );
+    const { status, stdout, stderr } = await cli(["models", "pull", "arc2face"], { signal: interruption.signal });
+    expect(stderr).toContain("interrupted");
+    expect([status, stdout]).toEqual([130, ""]);
+    expect((await cli(["models", "list"])).stdout).toMatch(/\narc2face +not pulled/);
+
+    hub.requests.length = 0;
+    const again = await cli(["models", "pull", "arc2face", "--part", "recogniser"]);
+    expect(again).toMatchObject({ status: 0, stderr: "" });
+    expect(hub.requests.filter(({ server }) => server === "storage")[0]?.range).toBe("bytes=50000-");
+    expect(again.stdout).toMatch(/antelopev2\/arcface\.onnx +0\.0 +mit +http/);
+    expect((await cli(["models", "verify", "arc2face"])).stdout).not.toMatch(/changed|missing/);
+  });
+
+  test("generates with its LoRA once it is pulled, also without the hub", async () => {
+    expect(await cli(["models", "pull", "arc2face"])).toMatchObject({ status: 0 });
+    await hub.stop();
+    // What the official release fixes in code, a model of another size has to say.
+    await cp(fixture("tiny/arc2face.json"), join(cache, "models/arc2face/arc2face.json"));
+    const out = join(cache, "out");
+    const lora = "hf:latent-consistency/lcm-lora-sdv1-5/pytorch_lora_weights.safetensors";
+    const options = [
+      "--sampler",
+      "lcm",
+      "--steps",
+      "1",
+      "--guidance",
+      "1",
+      "--size",
+      "16",
+      "--seed",
+      "2",
+      "--out",
+      out,
+    ];
+    vi.stubEnv("HF_HUB_OFFLINE", "1");
+    const made = await cli([
+      ...["generate", fixture("pipeline/embedding.json"), "--model", "arc2face", "--lora", lora],
+      ...options,
+    ]);
+    expect(made).toMatchObject({ status: 0, stdout: `${join(out, "embedding-2.png")}\n` });
+  });
+});
+
 describe("names and folders", () => {
   test("a known model that is not pulled is described by its sources and parts", async () => {
     const { stdout } = await cli(["models", "info", "arc2face"]);
@@ -149,10 +213,28 @@ describe("names and folders", () => {
     expect(stdout).toContain("0.116 M");
   });
 
+  test("a folder of one's own is verified by what its configurations say", async () => {
+    const weights = "vae/diffusion_pytorch_model.safetensors";
+    const { status, stdout } = await cli(["models", "verify", fixture("tiny")]);
+    expect(stdout).toContain(`complete  ${weights} `);
+    expect(stdout).toContain(sha256(await readFile(fixture(`tiny/${weights}`))));
+    expect(status).toBe(0);
+    expect(JSON.parse((await cli(["models", "verify", fixture("tiny"), "--json"])).stdout)).toHaveLength(3);
+
+    const folder = await mkdtemp(join(tmpdir(), "verify-"));
+    await cp(fixture("tiny"), folder, { recursive: true });
+    await cp(fixture("tiny/arc2face/diffusion_pytorch_model.safetensors"), join(folder, weights));
+    const mixedUp = await cli(["models", "verify", folder]);
+    expect(mixedUp.stderr).toMatch(/error: .*vae.*weight "post_quant_conv.weight" is missing/);
+    expect([mixedUp.status, mixedUp.stdout]).toEqual([1, ""]);
+    await rm(folder, { recursive: true });
+  });
+
   test.each([
     [["info", "no-such-model"], 2, "no folder"],
     [["info", fixture("lora")], 1, "a model folder holds arc2face/"],
-    [["verify", fixture("tiny")], 2, "has not been pulled"],
+    [["verify", "no-such-model"], 2, "no folder"],
+    [["verify", "arc2face"], 2, "has not been pulled"],
     [["pull", "no-such-model"], 2, "the names are arc2face"],
     [["pull", "arc2face", "--part", "wings"], 2, 'no part "wings"'],
     [["fly"], 2, "unknown command 'fly'"],
