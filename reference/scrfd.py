@@ -102,7 +102,7 @@ def main():
     photo = cv2.imread(str(FIXTURES / "image" / "photo-200x160.png"))
     make_scrfd(OUT / "scrfd-fixed.onnx", (160, 224), points=True, batched=True)
     make_scrfd(OUT / "scrfd-dynamic.onnx", None, points=False, batched=False)
-    make_recogniser(OUT / "recogniser.onnx", 16)
+    make_recogniser(OUT / "recogniser.onnx", 24)  # as many numbers as the tiny model takes
 
     recogniser = ArcFaceONNX(str(OUT / "recogniser.onnx"))
     arcface = json.loads((FIXTURES / "image" / "arcface.json").read_text())

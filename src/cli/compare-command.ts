@@ -1,8 +1,10 @@
+import { InputError } from "../errors.js";
 import { FaceEmbedder } from "../face/embed.js";
 import { assertSameRecogniser, cosine } from "../face/identity.js";
+import type { StoredEmbedding } from "../pipeline/embedding-file.js";
 import { command, flag, optional } from "./command.js";
-import { printJson } from "./context.js";
-import { readFaceInput } from "./face-input.js";
+import { type Context, printJson } from "./context.js";
+import { embedFaceInput, type FaceInput, readFaceInput } from "./face-input.js";
 import { embedderOptions, showLicences } from "./face-options.js";
 import { Progress } from "./progress.js";
 import { number } from "./read-options.js";
@@ -30,14 +32,15 @@ export const compare = command({
   async run([a = "", b = ""], { threshold: given, force, json, ...options }, context) {
     const { signal, stdout } = context;
     const progress = new Progress(context);
+    const inputs = [await readFaceInput(a, context), await readFaceInput(b, context)];
     const embedder = await FaceEmbedder.load({ ...options, signal, onDownload: progress.showDownload });
     try {
       progress.stop();
       showLicences(embedder.files, context);
-      const [first, second] = [await readFaceInput(a, embedder, signal), await readFaceInput(b, embedder, signal)];
-      if (!force) assertSameRecogniser(first, second.recogniser);
-      const similarity = cosine(first.embedding, second.embedding);
-      const isCalibrated = first.recogniser.sha256 === embedder.recogniser.id.sha256;
+      const [first, second] = await Promise.all(inputs.map(async (input) => onlyFace(input, embedder, context)));
+      if (!force) assertSameRecogniser(first!, second!.recogniser);
+      const similarity = cosine(unitVector(first!), unitVector(second!));
+      const isCalibrated = first!.recogniser?.sha256 === embedder.recogniser.id.sha256;
       const threshold = given ?? (isCalibrated ? embedder.recogniser.calibration?.threshold : undefined) ?? null;
       const same = threshold === null ? null : similarity >= threshold;
       if (json) printJson(context, { cosine: similarity, threshold, same });
@@ -52,4 +55,16 @@ export const compare = command({
 function verdict(same: boolean | null, threshold: number | null): string {
   if (same === null) return "nobody measured this recogniser's threshold; give one with --threshold";
   return same ? `one person (at or above ${threshold})` : `different people (below ${threshold})`;
+}
+
+/** @throws InputError if the input holds several embeddings */
+async function onlyFace(input: FaceInput, embedder: FaceEmbedder, context: Context): Promise<StoredEmbedding> {
+  const [face, ...others] = await embedFaceInput(input, embedder, context);
+  if (others.length === 0) return face!;
+  throw new InputError(`${input.name} holds ${others.length + 1} embeddings; give a file with one`);
+}
+
+function unitVector({ embedding }: StoredEmbedding): Float32Array {
+  const norm = Math.hypot(...Array.from(embedding));
+  return Float32Array.from(embedding, (value) => value / norm);
 }

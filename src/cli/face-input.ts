@@ -1,49 +1,46 @@
-import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import { createReadStream } from "node:fs";
+import { addAbortSignal } from "node:stream";
 import { InputError } from "../errors.js";
 import type { FaceEmbedder } from "../face/embed.js";
-import type { Embedding } from "../face/recogniser.js";
 import { decodeImage } from "../image/decode.js";
+import { isPhoto } from "../image/photo-format.js";
+import { decodeStoredEmbeddings, readBytes, type StoredEmbedding } from "../pipeline/embedding-file.js";
+import type { Context } from "./context.js";
 
-const schema = z.looseObject({
-  recogniser: z.object({ name: z.string(), sha256: z.string() }),
-  embedding: z.array(z.number()).min(1),
-});
+/** What a file given for a face holds: a photo, not looked at yet, or embeddings. */
+export type FaceInput =
+  | { readonly name: string; readonly photo: Uint8Array }
+  | { readonly name: string; readonly stored: readonly StoredEmbedding[] };
 
 /**
- * A face given as a photo, or as the JSON that `embed` prints.
- * @throws InputError if the file is neither
+ * Reads a face. The file's content says what it is.
+ * @param path `-` is standard input
+ * @throws InputError if it cannot be read, or is neither a photo nor embeddings
  */
-export async function readFaceInput(
-  path: string,
+export async function readFaceInput(path: string, { stdin, signal }: Context): Promise<FaceInput> {
+  const name = path === "-" ? "standard input" : path;
+  const stream = path === "-" ? addAbortSignal(signal, stdin) : createReadStream(path, { signal });
+  const bytes = await readBytes(stream, name);
+  return isPhoto(bytes) ? { name, photo: bytes } : { name, stored: decodeStoredEmbeddings(bytes, name) };
+}
+
+/**
+ * The embeddings of an input; that of the largest face, if it is a photo.
+ * @throws InputError if the photo cannot be decoded or shows no face
+ */
+export async function embedFaceInput(
+  input: FaceInput,
   embedder: FaceEmbedder,
-  signal: AbortSignal,
-): Promise<Pick<Embedding, "embedding" | "recogniser">> {
-  const stored = await readStored(path);
-  if (stored) return stored;
+  { stderr, signal }: Pick<Context, "stderr" | "signal">,
+): Promise<readonly StoredEmbedding[]> {
+  if ("stored" in input) return input.stored;
   try {
-    return await embedder.embed(await decodeImage(path), signal);
+    const made = await embedder.embed(await decodeImage(input.photo, { name: input.name }), signal);
+    for (const reason of made.quality.reasons) stderr.write(`${input.name}: ${reason}\n`);
+    return [made];
   } catch (error) {
-    if (error instanceof InputError && !error.message.startsWith(path)) error.message = `${path}: ${error.message}`;
+    if (error instanceof InputError && !error.message.startsWith(input.name))
+      error.message = `${input.name}: ${error.message}`;
     throw error;
-  }
-}
-
-async function readStored(path: string): Promise<Pick<Embedding, "embedding" | "recogniser"> | undefined> {
-  if (!/\.json$/i.test(path)) return undefined;
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new InputError(`${path}: the embedding cannot be read (${cause.code}). Check the path.`, { cause });
-  });
-  const { data } = schema.safeParse(parse(text));
-  if (!data) throw new InputError(`${path}: not an embedding that "arc2face embed" printed; embed the photo again.`);
-  const norm = Math.hypot(...data.embedding);
-  return { recogniser: data.recogniser, embedding: Float32Array.from(data.embedding, (value) => value / norm) };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

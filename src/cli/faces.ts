@@ -1,13 +1,10 @@
 import { basename, parse } from "node:path";
-import { addAbortSignal } from "node:stream";
 import { InputError } from "../errors.js";
-import { readEmbeddingFile, readEmbeddings } from "../pipeline/embedding-file.js";
-import type { FaceEmbedding } from "../pipeline/request.js";
 import type { Context } from "./context.js";
+import { type FaceInput, readFaceInput } from "./face-input.js";
 
 /** A face that images are made of. */
 export interface Face {
-  readonly embedding: FaceEmbedding;
   /** Base name of its file; `-` for standard input. */
   readonly input: string;
   /** Its place in that file. */
@@ -16,30 +13,36 @@ export interface Face {
   readonly name: string;
 }
 
+/** The files that were given, and the faces in them, in the same order. */
+export interface GivenFaces {
+  readonly inputs: readonly FaceInput[];
+  readonly faces: readonly Face[];
+}
+
 /**
- * Reads the embeddings that were given on the command line.
- * @param inputs paths; `-` is standard input
+ * Reads the photos and embeddings that were given on the command line.
+ * @param paths `-` is standard input
  * @throws InputError if one cannot be read, or two would give images of the same name
  */
-export async function readFaces(inputs: readonly string[], { stdin, signal }: Context): Promise<Face[]> {
+export async function readFaces(paths: readonly string[], context: Context): Promise<GivenFaces> {
+  const inputs: FaceInput[] = [];
   const faces: Face[] = [];
-  const inputOf = new Map<string, string>();
-  for (const input of inputs) {
-    const stem = input === "-" ? "stdin" : parse(input).name;
-    const earlier = inputOf.get(stem);
+  const pathOf = new Map<string, string>();
+  for (const path of paths) {
+    const stem = path === "-" ? "stdin" : parse(path).name;
+    const earlier = pathOf.get(stem);
     if (earlier !== undefined) {
-      throw new InputError(`${earlier} and ${input} would give images of the same name; rename one, or run them apart`);
+      throw new InputError(`${earlier} and ${path} would give images of the same name; rename one, or run them apart`);
     }
-    inputOf.set(stem, input);
-    const embeddings =
-      input === "-"
-        ? await readEmbeddings(addAbortSignal(signal, stdin), "standard input")
-        : await readEmbeddingFile(input, { signal });
-    const digits = String(embeddings.length - 1).length;
-    embeddings.forEach((embedding, index) => {
-      const name = embeddings.length === 1 ? stem : `${stem}-${String(index).padStart(digits, "0")}`;
-      faces.push({ embedding, input: basename(input), index, name });
-    });
+    pathOf.set(stem, path);
+    const input = await readFaceInput(path, context);
+    inputs.push(input);
+    const count = "stored" in input ? input.stored.length : 1;
+    const digits = String(count - 1).length;
+    for (let index = 0; index < count; index++) {
+      const name = count === 1 ? stem : `${stem}-${String(index).padStart(digits, "0")}`;
+      faces.push({ input: basename(path), index, name });
+    }
   }
-  return faces;
+  return { inputs, faces };
 }

@@ -49,6 +49,14 @@ export const generateOptions = {
     wholeNumber(1),
   ),
   loras: repeated("--lora <file[:scale]>", "add a LoRA, a file or hf:OWNER/REPO/path (default scale: 1)", lora),
+  recogniser: optional(
+    "--recogniser <source>",
+    "for photos: mobilefacenet, arcface, or a file (default: the model's, else arcface, the official one)",
+    text,
+  ),
+  detector: optional("--detector <source>", "for photos: rfb-320, or an SCRFD file (default: rfb-320)", text),
+  aligned: flag("--aligned", "the photos are ArcFace crops of 112x112 already; do not look for faces"),
+  force: flag("--force", "take embeddings of another recogniser than the model's; they show someone else"),
   device: withDefault("--device <name>", devices.join(", "), oneOf(devices), "auto"),
   threads: optional("--threads <number>", "processor threads (default: one for each core)", wholeNumber(1, 1024)),
   batchSize: optional(
@@ -60,7 +68,8 @@ export const generateOptions = {
 };
 
 export const generateDetails = `\
-Images are called NAME-SEED.png after the embedding's file, NAME-INDEX-SEED.png if it holds several.
+Of a photo, the largest face is taken.
+Images are called NAME-SEED.png after the face's file, NAME-INDEX-SEED.png if it holds several.
 An image that was made in the same way is replaced; beside any other file of that name it becomes NAME-SEED-2.png.
 
-Example: arc2face generate me.json --model arc2face -n 4 --seed 1 --sheet --out faces`;
+Example: arc2face generate me.jpg --model arc2face -n 4 --seed 1 --sheet --out faces`;

@@ -1,6 +1,7 @@
 import { Arc2Face, type GenerationProgress } from "../pipeline/arc2face.js";
 import { command } from "./command.js";
 import { printJson } from "./context.js";
+import { embedForModel } from "./face-embeddings.js";
 import { readFaces } from "./faces.js";
 import { generateDetails, generateOptions } from "./generate-options.js";
 import { ImageFolder } from "./image-folder.js";
@@ -9,14 +10,16 @@ import { version } from "./version.js";
 
 export const generate = command({
   name: "generate",
-  summary: "make images of a person from a face embedding",
-  args: [["<embedding...>", "JSON or .npy files with one face embedding or several; - is standard input"]],
+  summary: "make images of a person from a photo or a face embedding",
+  args: [["<face...>", "photos, and JSON or .npy files with one face embedding or several; - is standard input"]],
   options: generateOptions,
   details: generateDetails,
-  async run(inputs, { model: source, out, sheet, previewEvery, loras, device, threads, json, ...request }, context) {
+  async run(paths, options, context) {
+    const { model: source, out, sheet, previewEvery, loras, device, threads, json, ...rest } = options;
+    const { recogniser, detector, aligned, force, ...request } = rest;
     const startMs = performance.now();
     const { signal, stderr, stdout } = context;
-    const faces = await readFaces(inputs, context);
+    const { inputs, faces } = await readFaces(paths, context);
     const words = { version, model: source, loras: [...loras], device };
     const folder = new ImageFolder({ out, faces, request, command: words, sheet, previewEvery });
     const progress = new Progress(context);
@@ -28,7 +31,8 @@ export const generate = command({
     try {
       stderr.write(`loading ${source}\n`);
       model = await Arc2Face.load(source, { loras, device, threads, signal, onDownload: progress.showDownload });
-      const faceEmbedding = faces.map(({ embedding }) => embedding);
+      const embedding = { expected: model.recogniser, recogniser, detector, aligned, force, device, threads, progress };
+      const faceEmbedding = await embedForModel(inputs, embedding, context);
       for await (const image of model.generate({ ...request, faceEmbedding, signal, onStep })) await folder.add(image);
       const sheetFile = await folder.close();
       const elapsedMs = Math.round(performance.now() - startMs);

@@ -22,7 +22,7 @@ test("the help of every command names its options with their defaults and units"
     "official: 512",
     'auto, cpu, cuda, webgpu, dml, coreml (default: "auto")',
     "may be repeated",
-    "Example: arc2face generate me.json",
+    "Example: arc2face generate me.jpg",
   ]) {
     expect(help).toContain(part);
   }
@@ -31,7 +31,7 @@ test("the help of every command names its options with their defaults and units"
     .slice(stdout.indexOf("Options:"))
     .split(/\n {2}(?=-)/)
     .slice(1);
-  expect(options).toHaveLength(18);
+  expect(options).toHaveLength(22);
   const silent = options.filter((text) => !text.includes("default"));
   expect(silent.map((text) => text.split(" ")[0])).toEqual(["--model", "-h,"]);
 
@@ -46,7 +46,7 @@ test.each([
   [["models"], "Usage: arc2face models"],
   [["generat"], "Did you mean generate?"],
   [["generate", "x.json"], "required option '--model <source>' not specified"],
-  [["generate", "--model", "x"], "missing required argument 'embedding'"],
+  [["generate", "--model", "x"], "missing required argument 'face'"],
   [["generate", "x.json", "--model", "x", "--step", "3"], "Did you mean --steps?"],
   [["info", "a.png", "b.png"], "too many arguments"],
 ])("%j: exit status 2", async (args, message) => {

@@ -47,14 +47,15 @@ export function meanIdentity(embeddings: readonly Embedding[], threshold: number
 
 /**
  * Refuses an embedding of another recogniser: networks would take it without complaint, and show someone else.
+ * @param embedding with the recogniser that made it; one that does not say is accepted
  * @param expected what the other side (a generator, another embedding) was made with; undefined accepts all
  * @throws InputError naming both
  */
 export function assertSameRecogniser(
-  { recogniser }: { readonly recogniser: RecogniserId },
+  { recogniser }: { readonly recogniser?: RecogniserId },
   expected: RecogniserId | undefined,
 ): void {
-  if (expected === undefined || recogniser.sha256 === expected.sha256) return;
+  if (recogniser === undefined || expected === undefined || recogniser.sha256 === expected.sha256) return;
   throw new InputError(
     `The face embedding was made by ${describe(recogniser)}, and ${describe(expected)} is needed: ` +
       "different recognisers place the same face differently. Embed the photo with that one.",

@@ -22,7 +22,7 @@ afterAll(() => recogniser.release());
 test("is known by its file's name and hash", () => {
   expect(recogniser.id.name).toBe("recogniser");
   expect(recogniser.id.sha256).toMatch(/^[0-9a-f]{64}$/);
-  expect(recogniser.embeddingSize).toBe(16);
+  expect(recogniser.embeddingSize).toBe(24);
   expect(recogniser.calibration).toBeUndefined();
 });
 

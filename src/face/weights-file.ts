@@ -41,6 +41,11 @@ const knownNetworks: Readonly<Record<string, KnownNetwork>> = {
   arcface: { model: "arc2face", path: "antelopev2/arcface.onnx" },
 };
 
+/** Whether a network can be loaded by this name. */
+export function isKnownNetwork(name: string): boolean {
+  return Object.hasOwn(knownNetworks, name);
+}
+
 /**
  * Brings a network's file to this machine, unless it is there, and loads it.
  * @param source a known name, `hf:OWNER/REPO[@REVISION]/path`, `npm:NAME@VERSION/path`, `file:PATH` or a path
@@ -51,7 +56,7 @@ export async function loadNetwork(
   options: LoadNetworkOptions,
 ): Promise<{ session: Session; file: WeightsFile }> {
   const { device, threads, onDownload, signal } = options;
-  const known = Object.hasOwn(knownNetworks, source) ? knownNetworks[source] : undefined;
+  const known = isKnownNetwork(source) ? knownNetworks[source] : undefined;
   const { source: from, sha256: expected } = known ? findCatalogFile(known) : { source: withScheme(source) };
   const { path, sha256, licence, origin } = await resolveFile(from, {
     ...(expected === undefined ? {} : { sha256: expected }),

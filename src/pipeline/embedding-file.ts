@@ -1,5 +1,7 @@
 import { createReadStream } from "node:fs";
+import { z } from "zod";
 import { InputError } from "../errors.js";
+import type { RecogniserId } from "../face/recogniser.js";
 import { cast } from "../tensor/convert.js";
 import { decodeNpy } from "../tensor/npy.js";
 import { quote } from "../tensor/quote.js";
@@ -9,6 +11,9 @@ import type { FaceEmbedding } from "./request.js";
 const npyLimitBytes = 2 ** 26;
 /** 700 embeddings of 512 numbers. Lower, because small JSON arrays take thirty times their text in memory. */
 const jsonLimitBytes = 2 ** 23;
+
+/** The rest of the file's keys is its own business. */
+const recogniserSchema = z.object({ recogniser: z.object({ name: z.string(), sha256: z.string() }) });
 
 const forms = 'write {"embedding": [numbers]}, [numbers], an array of such, or a .npy of shape [512] or [N, 512]';
 
@@ -33,6 +38,15 @@ export async function readEmbeddingFile(
  * @param name what messages call it
  */
 export async function readEmbeddings(stream: AsyncIterable<Uint8Array>, name: string): Promise<FaceEmbedding[]> {
+  return decodeEmbeddings(await readBytes(stream, name), name);
+}
+
+/**
+ * Reads all of a stream that may hold embeddings.
+ * @param name what messages call it
+ * @throws InputError naming the stream, if it cannot be read, or is larger than embeddings are
+ */
+export async function readBytes(stream: AsyncIterable<Uint8Array>, name: string): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
@@ -48,7 +62,7 @@ export async function readEmbeddings(stream: AsyncIterable<Uint8Array>, name: st
       cause,
     });
   }
-  return decodeEmbeddings(Buffer.concat(chunks), name);
+  return Buffer.concat(chunks);
 }
 
 /**
@@ -57,10 +71,22 @@ export async function readEmbeddings(stream: AsyncIterable<Uint8Array>, name: st
  * @throws InputError naming the file, if it is too large, or holds something else
  */
 export function decodeEmbeddings(bytes: Uint8Array, name: string): FaceEmbedding[] {
+  return decodeStoredEmbeddings(bytes, name).map(({ embedding }) => embedding);
+}
+
+/** An embedding in a file. */
+export interface StoredEmbedding {
+  readonly embedding: FaceEmbedding;
+  /** What made it, if the file says: the JSON that `arc2face embed` prints does. */
+  readonly recogniser?: RecogniserId;
+}
+
+/** As {@link decodeEmbeddings}, with the recogniser of each. */
+export function decodeStoredEmbeddings(bytes: Uint8Array, name: string): StoredEmbedding[] {
   const isNpy = bytes[0] === 0x93;
   const limit = isNpy ? npyLimitBytes : jsonLimitBytes;
   if (bytes.length > limit) throw tooLarge(name, limit);
-  const embeddings = isNpy ? decodeNpyRows(bytes, name) : decodeJson(bytes, name);
+  const embeddings = isNpy ? decodeNpyRows(bytes, name).map((embedding) => ({ embedding })) : decodeJson(bytes, name);
   if (embeddings.length === 0) throw new InputError(`${name} holds no embedding; ${forms}`);
   return embeddings;
 }
@@ -86,12 +112,15 @@ function decodeArray(bytes: Uint8Array, name: string) {
   }
 }
 
-function decodeJson(bytes: Uint8Array, name: string): FaceEmbedding[] {
+function decodeJson(bytes: Uint8Array, name: string): StoredEmbedding[] {
   const json = parseJson(bytes, name);
   // The first item tells a list of faces from the numbers of one.
   const isList = Array.isArray(json) && (json.length === 0 || typeof json[0] === "object");
   const items: readonly unknown[] = isList ? json : [json];
-  return items.map((item, i) => numbersOf(item, isList ? `${name}: item ${i}` : name));
+  return items.map((item, i) => ({
+    embedding: numbersOf(item, isList ? `${name}: item ${i}` : name),
+    ...recogniserSchema.safeParse(item).data,
+  }));
 }
 
 function parseJson(bytes: Uint8Array, name: string): unknown {
