@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 
 /** 24 numbers of norm 7. */
-const face = Array.from({ length: 24 }, (_, i) => (i === 2 ? 2 : i === 5 ? -3 : i === 11 ? 6 : 0));
+const face = Array.from({ length: 24 }, (_, i): number => (i === 2 ? 2 : i === 5 ? -3 : i === 11 ? 6 : 0));
 const plan = (request: Partial<GenerateRequest> = {}) => planGeneration(folder, { faceEmbedding: face, ...request });
 
 describe("planGeneration", () => {

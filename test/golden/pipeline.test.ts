@@ -60,6 +60,21 @@ describe("images against diffusers, same seeds", () => {
     expect(await make(3)).toEqual(await make(1));
   });
 
+  it("guides in the interval, and nowhere else", async () => {
+    const model = models.get(undefined) as Arc2Face;
+    const make = async (options: { guidanceScale: number; guidanceInterval?: [number, number] }) => {
+      for await (const { data } of model.generate({ faceEmbedding, seed: 3, steps: 4, size: 16, ...options }))
+        return data;
+    };
+    const [on, off] = [await make({ guidanceScale: 3 }), await make({ guidanceScale: 1 })];
+    expect(on).not.toEqual(off);
+    expect(await make({ guidanceScale: 3, guidanceInterval: [0, 15] })).toEqual(on);
+    expect(await make({ guidanceScale: 3, guidanceInterval: [15, 99] })).toEqual(off);
+    const part = await make({ guidanceScale: 3, guidanceInterval: [1, 15] });
+    expect(part).not.toEqual(on);
+    expect(part).not.toEqual(off);
+  });
+
   it("leaves the event loop to the caller", async () => {
     const model = models.get(undefined) as Arc2Face;
     let ticks = 0;

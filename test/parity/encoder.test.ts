@@ -2,8 +2,8 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { constant, type Value } from "../../src/graph/value.js";
-import { FileWeights, Weights } from "../../src/graph/weights.js";
+import { constant, input, type Value } from "../../src/graph/value.js";
+import { FileWeights, RandomWeights, Weights } from "../../src/graph/weights.js";
 import { faceEncoder, injectIdentity, parseFaceEncoderConfig } from "../../src/models/face-encoder.js";
 import { openSafetensors } from "../../src/tensor/safetensors.js";
 import type { Tensor } from "../../src/tensor/tensor.js";
@@ -53,7 +53,16 @@ it("gives the conditioning that transformers gives, from the official pickle", a
   );
 });
 
-it("refuses a face embedding wider than the encoder", async () => {
+it("refuses a face embedding that is wider than the encoder", async () => {
+  const config = parseFaceEncoderConfig(await readJson("tiny/encoder/config.json"));
+  const weights = new Weights(new RandomWeights(1));
+  const inject = (width: number) =>
+    injectIdentity(weights, config, input("tokens", "i64", [2, 13]), input("face", "f32", [2, width]), 17);
+  expect(inject(32).shape).toEqual([2, 13, 32]);
+  expect(() => inject(33)).toThrow("face f32 [2, 33] is wider than 32");
+});
+
+it("refuses an activation that it does not know, by name", async () => {
   const config = parseFaceEncoderConfig(await readJson("tiny/encoder/config.json"));
   expect(() => parseFaceEncoderConfig({ ...config, hidden_act: "gelu_new" }, "encoder/config.json")).toThrow(
     /encoder\/config.json: hidden_act/,
