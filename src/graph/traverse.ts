@@ -1,12 +1,16 @@
 import type { Node, Value } from "./value.js";
 
-/** The nodes that `outputs` depend on, each after the nodes it reads. Iterative: graphs are thousands of nodes deep. */
-export function topologicalOrder(outputs: Iterable<Value>): Node[] {
+/**
+ * The nodes that `outputs` depend on, each after the nodes it reads. Iterative: graphs are thousands of nodes deep.
+ * @param given values that are taken as they are: what they depend on is left out
+ */
+export function topologicalOrder(outputs: Iterable<Value>, given: ReadonlySet<Value> = new Set()): Node[] {
   const order: Node[] = [];
   const state = new Map<Node, "open" | "done">();
   const stack: Node[] = [];
   const push = (value: Value | undefined) => {
-    if (value?.origin.kind === "node" && !state.has(value.origin.node)) stack.push(value.origin.node);
+    if (value?.origin.kind !== "node" || given.has(value)) return;
+    if (!state.has(value.origin.node)) stack.push(value.origin.node);
   };
   for (const output of outputs) {
     push(output);

@@ -27,6 +27,8 @@ export function gradients(loss: Value, wrt: readonly Value[], options: GradientO
   const order = topologicalOrder([loss]);
   const depending = dependingOn(wrt, order);
   const forward = new Recomputation(options.recompute ?? true);
+  const asked = new Set(wrt);
+  const finished: Value[] = [];
   const byValue = new Map<Value, Value>([[loss, floats([1], sizes(loss))]]);
 
   for (const node of order.toReversed()) {
@@ -36,7 +38,9 @@ export function gradients(loss: Value, wrt: readonly Value[], options: GradientO
     for (const value of [...node.inputs, ...node.outputs]) if (value) requireSizes(value, node.operator.type);
     const rule = rules.get(node.operator.type);
     if (!rule) throw new InputError(`gradients: operator ${node.operator.type} has no gradient rule`);
-    const { inputs, outputs } = forward.rebuild(node, known);
+    // A segment is computed again when all gradients that the ones behind it give are there, so that what was computed
+    // again for those is free by then, in whatever order the gradients are asked for.
+    const { inputs, outputs } = forward.rebuild(node, () => [known, ...finished.splice(0)]);
     const dxs = rule({
       dy: dys[0] ?? known,
       dys,
@@ -48,6 +52,7 @@ export function gradients(loss: Value, wrt: readonly Value[], options: GradientO
       const dx = dxs[i];
       if (!operand || !dx || !depending.has(operand)) continue;
       const part = unbroadcast(dx, sizes(operand));
+      if (asked.has(operand) || forward.leaves(operand, node)) finished.push(part);
       const sum = byValue.get(operand);
       byValue.set(operand, sum ? add(sum, part) : part);
     }

@@ -25,9 +25,8 @@ export function recompute<A extends readonly Value[], R extends Value | readonly
     const outputs = Array.isArray(result) ? (result as readonly Value[]) : [result as Value];
     const segment = { inputs: new Set<Value>(inputs), outputs: new Set(outputs) };
     const inside = new Set<Value | undefined>(inputs);
-    for (const node of topologicalOrder(outputs)) {
-      if (node.outputs.some((value) => segment.inputs.has(value)) || !node.inputs.some((value) => inside.has(value)))
-        continue;
+    for (const node of topologicalOrder(outputs, segment.inputs)) {
+      if (!node.inputs.some((value) => inside.has(value))) continue;
       segments.set(node, segment);
       for (const output of node.outputs) inside.add(output);
     }
@@ -43,12 +42,12 @@ export class Recomputation {
 
   /**
    * A node's operands and results as its rule should see them: of a marked node, those of its copy.
-   * @param dy a gradient that arrives at the node; the copy of its segment is not begun before the first such one
+   * @param before values that the copy of the node's segment has to wait for, if this is the first that is seen of it
    */
-  rebuild(node: Node, dy: Value): Pick<Node, "inputs" | "outputs"> {
+  rebuild(node: Node, before: () => readonly Value[]): Pick<Node, "inputs" | "outputs"> {
     const segment = this.enabled ? segments.get(node) : undefined;
     if (!segment) return node;
-    const copy = this.copies.get(segment) ?? new Copy(segment, dy);
+    const copy = this.copies.get(segment) ?? new Copy(segment, before());
     this.copies.set(segment, copy);
     return {
       inputs: node.inputs.map((value) => value && copy.of(value)),
@@ -56,20 +55,27 @@ export class Recomputation {
       outputs: node.outputs.map((value) => (segment.outputs.has(value) ? value : copy.of(value))),
     };
   }
+
+  /** Whether the gradient that a marked node gives to an operand goes out of the segment. */
+  leaves({ origin }: Value, node: Node): boolean {
+    const segment = this.enabled ? segments.get(node) : undefined;
+    return segment !== undefined && (origin.kind !== "node" || segments.get(origin.node) !== segment);
+  }
 }
 
 class Copy {
   private readonly values = new Map<Value, Value>();
-  /** i64 [], always 0, and known only when the gradient is. */
+  /** i64 [], always 0, and known only when the values are that the copy waits for. */
   private readonly delay: Value;
 
   constructor(
     private readonly segment: Segment,
-    dy: Value,
+    before: readonly Value[],
   ) {
+    const expected = before.reduce((sum, value) => sum + count(sizes(value)), 0);
     this.delay = sub(
-      elements(dy),
-      constant({ dtype: "i64", shape: [], data: BigInt64Array.of(BigInt(count(sizes(dy)))) }),
+      before.map(elements).reduce((a, b) => add(a, b)),
+      integer(expected),
     );
   }
 
@@ -99,3 +105,5 @@ class Copy {
 
 /** A reshape whose target is computed when the graph runs, to the shape that the value has. */
 const later: Operator = { type: "Reshape", infer: (inputs) => [inputs[0] as Value] };
+
+const integer = (value: number): Value => constant({ dtype: "i64", shape: [], data: BigInt64Array.of(BigInt(value)) });

@@ -76,8 +76,8 @@ export const padRule: Rule = ({ dy, x: [, padsOperand, , axes], attributes }) =>
 
 /**
  * Every use of a row adds to its gradient.
- * Measured for 154 tokens of CLIP's table of 49408 x 768: 44 ms, of which the zeros take most; as a product with the
- * one-hot tokens 330 ms.
+ * For 154 tokens of CLIP's table of 49408 x 768, which is 152 MB of zeros, this takes a third of the time of the product
+ * with one-hot tokens.
  */
 export const gatherRule: Rule = ({ dy, x: [data, indices], attributes }) => {
   const axis = axisOf(data, attributes, 0);
