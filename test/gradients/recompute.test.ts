@@ -55,7 +55,6 @@ describe("recompute", () => {
     const kept = await run(graph, { recompute: false }, feeds);
     expect(again.results).toEqual(kept.results);
     // Kept are the blocks' inputs, and the interior of one block.
-    console.log(again.growth / bytes, kept.growth / bytes);
     expect(again.growth).toBeLessThan((depth + 14) * bytes);
     expect(again.growth + kept.growth).toBeGreaterThan(3 * depth * bytes);
   });
