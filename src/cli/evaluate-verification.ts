@@ -34,7 +34,7 @@ export const evaluateVerification = command({
     if (roc !== undefined && !/\.(svg|png)$/i.test(roc)) throw new InputError(`--roc ${roc}: name a .svg or .png file`);
     const { list, folds, aligned } = await readPairs(pairs, images, bin);
     const progress = new Progress(context);
-    const settings = { ...options, aligned: options.aligned || aligned, signal, onDownload: progress.showDownload };
+    const settings = { ...options, aligned: options.aligned ?? aligned, signal, onDownload: progress.showDownload };
     const embedder = await FaceEmbedder.load(settings);
     try {
       showLicences(embedder.files, context);
@@ -61,14 +61,14 @@ async function readPairs(pairs: string | undefined, images: string | undefined, 
     const set = await readInsightFaceBin(bin);
     const photos = set.images.map((bytes, i) => ({ name: `${bin}: image ${i}`, bytes }));
     const list = set.same.map((same, i) => ({ first: photos[2 * i]!, second: photos[2 * i + 1]!, same }));
-    return { list, folds: 10, aligned: true };
+    return { list, folds: 10, aligned: "arcface" } as const;
   }
   if (bin !== undefined || pairs === undefined || images === undefined) {
     throw new InputError("give --pairs and --images, or --bin");
   }
   const { folds, pairs: list } = await readLfwPairs(pairs, images);
   // A list of one fold is LFW's view 1, which has no folds; ten make its figures comparable.
-  return { list, folds: folds > 1 ? folds : 10, aligned: false };
+  return { list, folds: folds > 1 ? folds : 10, aligned: undefined };
 }
 
 function report({ pairs, accuracy, std, auc, eer, tarAtFar, threshold, photos, withoutFace }: RecogniserResult) {

@@ -1,5 +1,5 @@
 import { InputError } from "../errors.js";
-import { FaceEmbedder } from "../face/embed.js";
+import { type CropTemplate, FaceEmbedder } from "../face/embed.js";
 import { assertSameRecogniser } from "../face/identity.js";
 import type { RecogniserId } from "../face/recogniser.js";
 import { isKnownNetwork } from "../face/weights-file.js";
@@ -17,7 +17,7 @@ export interface EmbedForModelOptions {
   /** Source of another recogniser. */
   readonly recogniser: string | undefined;
   readonly detector: string | undefined;
-  readonly aligned: boolean;
+  readonly aligned: CropTemplate | undefined;
   /** Accept embeddings of other recognisers. */
   readonly force: boolean;
   readonly device: Device;

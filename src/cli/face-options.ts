@@ -1,5 +1,6 @@
+import { type CropTemplate, cropTemplates } from "../face/embed.js";
 import type { WeightsFile } from "../face/weights-file.js";
-import { flag, optional, withDefault } from "./command.js";
+import { optional, withDefault } from "./command.js";
 import type { Context } from "./context.js";
 import { devices, oneOf, text, wholeNumber } from "./read-options.js";
 
@@ -15,6 +16,14 @@ export const detectorOptions = {
   ...deviceOptions,
 };
 
+/** `--aligned` or `--aligned TEMPLATE`. */
+export const alignedOption = optional(
+  "--aligned [template]",
+  `the photos are crops of 112x112 already, not to be searched: ${cropTemplates.join(", or ")} with eyes 8 pixels further left (default: photos)`,
+  oneOf(cropTemplates),
+);
+alignedOption.option.preset("arcface" satisfies CropTemplate);
+
 /** How faces are embedded. */
 export const embedderOptions = {
   recogniser: optional(
@@ -22,7 +31,7 @@ export const embedderOptions = {
     "mobilefacenet, arcface (the official one), or any 112x112 recogniser: path, hf:… or npm:… (default: mobilefacenet)",
     text,
   ),
-  aligned: flag("--aligned", "the photos are ArcFace crops of 112x112 already; do not look for faces"),
+  aligned: alignedOption,
   ...detectorOptions,
 };
 

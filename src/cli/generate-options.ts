@@ -1,5 +1,6 @@
 import { samplerNames } from "../diffusion/samplers.js";
 import { flag, optional, repeated, required, withDefault } from "./command.js";
+import { alignedOption } from "./face-options.js";
 import { devices, interval, lora, number, oneOf, size, text, wholeNumber } from "./read-options.js";
 
 /** The options of `generate`. Those that the library takes have its names. */
@@ -55,7 +56,7 @@ export const generateOptions = {
     text,
   ),
   detector: optional("--detector <source>", "for photos: rfb-320, or an SCRFD file (default: rfb-320)", text),
-  aligned: flag("--aligned", "the photos are ArcFace crops of 112x112 already; do not look for faces"),
+  aligned: alignedOption,
   force: flag("--force", "take embeddings of another recogniser than the model's; they show someone else"),
   device: withDefault("--device <name>", devices.join(", "), oneOf(devices), "auto"),
   threads: optional("--threads <number>", "processor threads (default: one for each core)", wholeNumber(1, 1024)),

@@ -1,7 +1,8 @@
 import { InputError, NoFaceError } from "../errors.js";
 import { alignArcFace, arcFaceSizePx } from "../image/arcface.js";
-import type { Image } from "../image/image.js";
+import { type Image, solidImage } from "../image/image.js";
 import { type Face, FaceFinder, type FaceFinderOptions, isSteady } from "./face-finder.js";
+import { cropImage, pasteImage } from "./letterbox.js";
 import { assessQuality, type FaceQuality } from "./quality.js";
 import { type Embedding, Recogniser, type RecogniserOptions } from "./recogniser.js";
 import type { WeightsFile } from "./weights-file.js";
@@ -10,10 +11,22 @@ export interface FaceEmbedderOptions extends FaceFinderOptions, RecogniserOption
   /** Source of the recogniser; see {@link Recogniser.load}. */
   readonly recogniser?: string | undefined;
   /**
-   * The images are ArcFace crops of 112x112 already: nothing is searched, and no detector is loaded. Default false.
+   * The images are crops of 112x112 already, aligned to this template: nothing is searched, and no detector is loaded.
+   * Default: photos.
    */
-  readonly aligned?: boolean | undefined;
+  readonly aligned?: CropTemplate | undefined;
 }
+
+/**
+ * Where a crop of 112x112 has its eyes: as ArcFace has them, or 8 pixels further left, as SphereFace has them in its crops
+ * of 96x112. The latter are widespread for LFW; taken for the former, they cost recognisers half a point.
+ * Source: Deng 2019 (ArcFace); Liu 2017 (SphereFace).
+ */
+export const cropTemplates = ["arcface", "sphereface"] as const;
+export type CropTemplate = (typeof cropTemplates)[number];
+
+/** How far SphereFace's template lies left of ArcFace's: half of what 112 is wider than 96. */
+const sphereFaceShiftPx = 8;
 
 /** The embedding of the largest face in an image, and what it was made of. */
 export interface EmbeddedFace extends Embedding {
@@ -27,7 +40,7 @@ export interface EmbeddedFace extends Embedding {
 /** Photo -> boxes -> landmarks -> aligned crop -> embedding. */
 export class FaceEmbedder {
   private constructor(
-    private readonly finder: FaceFinder | undefined,
+    private readonly finder: FaceFinder | CropTemplate,
     readonly recogniser: Recogniser,
   ) {}
 
@@ -36,9 +49,9 @@ export class FaceEmbedder {
    * @throws InputError, CheckpointError or DownloadError if one of them cannot be had
    */
   static async load(options: FaceEmbedderOptions = {}): Promise<FaceEmbedder> {
-    const finder = options.aligned ? undefined : await FaceFinder.load(options);
+    const finder = options.aligned ?? (await FaceFinder.load(options));
     const recogniser = await Recogniser.load(options.recogniser, options).catch(async (error) => {
-      await finder?.release();
+      if (finder instanceof FaceFinder) await finder.release();
       throw error;
     });
     return new FaceEmbedder(finder, recogniser);
@@ -46,12 +59,12 @@ export class FaceEmbedder {
 
   /** The networks' files, with their licences. */
   get files(): readonly WeightsFile[] {
-    return [...(this.finder?.files ?? []), this.recogniser.file];
+    return [...(this.finder instanceof FaceFinder ? this.finder.files : []), this.recogniser.file];
   }
 
   /** Time inside the networks so far, in milliseconds. */
   get networkMs(): number {
-    return (this.finder?.networkMs ?? 0) + this.recogniser.networkMs;
+    return (this.finder instanceof FaceFinder ? this.finder.networkMs : 0) + this.recogniser.networkMs;
   }
 
   /**
@@ -72,25 +85,33 @@ export class FaceEmbedder {
 
   /** Frees the networks. */
   async release(): Promise<void> {
-    await Promise.all([this.finder?.release(), this.recogniser.release()]);
+    const finding = this.finder instanceof FaceFinder ? this.finder.release() : undefined;
+    await Promise.all([finding, this.recogniser.release()]);
   }
 
   private async align(
     image: Image,
     signal: AbortSignal | undefined,
   ): Promise<{ crop: Image; face: Face | undefined; faceCount: number }> {
-    if (!this.finder) {
-      if (image.widthPx === arcFaceSizePx && image.heightPx === arcFaceSizePx) {
-        return { crop: image, face: undefined, faceCount: 1 };
-      }
-      throw new InputError(
-        `An aligned face has 112x112 pixels, not ${image.widthPx}x${image.heightPx}; let it be searched.`,
-      );
+    if (!(this.finder instanceof FaceFinder)) {
+      return { crop: toArcFaceCrop(image, this.finder), face: undefined, faceCount: 1 };
     }
     const faces = await this.finder.find(image, signal);
     const face = largestFace(faces);
     return { crop: alignArcFace(image, face.points5), face, faceCount: faces.length };
   }
+}
+
+/** @throws InputError if the image is no crop of 112x112 */
+function toArcFaceCrop(image: Image, template: CropTemplate): Image {
+  const { widthPx, heightPx } = image;
+  if (widthPx !== arcFaceSizePx || heightPx !== arcFaceSizePx) {
+    throw new InputError(`An aligned face has 112x112 pixels, not ${widthPx}x${heightPx}; let it be searched.`);
+  }
+  if (template === "arcface") return image;
+  const shifted = solidImage(widthPx, heightPx, [0, 0, 0]);
+  pasteImage(shifted, cropImage(image, 0, 0, widthPx - sphereFaceShiftPx, heightPx), sphereFaceShiftPx, 0);
+  return shifted;
 }
 
 /**

@@ -5,6 +5,7 @@ import { decodeImage } from "../image/decode.js";
 import { type Image, mirrorImage, solidImage } from "../image/image.js";
 import { FaceEmbedder } from "./embed.js";
 import { cosine } from "./identity.js";
+import { cropImage, pasteImage } from "./letterbox.js";
 import { Recogniser } from "./recogniser.js";
 
 const source = fixture("face/recogniser.onnx");
@@ -84,8 +85,22 @@ describe("refuses", () => {
   });
 });
 
+test("crops whose eyes lie further left are moved before they are embedded", async () => {
+  const embedder = await FaceEmbedder.load({ recogniser: source, aligned: "sphereface", ...settings });
+  try {
+    const left = solidImage(112, 112, [0, 0, 0]);
+    pasteImage(left, cropImage(crops[0]!, 8, 0, 104, 112), 0, 0);
+    const back = solidImage(112, 112, [0, 0, 0]);
+    pasteImage(back, cropImage(crops[0]!, 8, 0, 104, 112), 8, 0);
+    const [expected] = await recogniser.embed([back]);
+    expect(cosine((await embedder.embed(left)).embedding, expected!.embedding)).toBeCloseTo(1, 6);
+  } finally {
+    await embedder.release();
+  }
+});
+
 test("an embedder of aligned crops takes them as they are, and nothing else", async () => {
-  const embedder = await FaceEmbedder.load({ recogniser: source, aligned: true, ...settings });
+  const embedder = await FaceEmbedder.load({ recogniser: source, aligned: "arcface", ...settings });
   try {
     const made = await embedder.embed(crops[0]!);
     expect(cosine(made.embedding, (await recogniser.embed([crops[0]!]))[0]!.embedding)).toBeCloseTo(1, 6);
