@@ -119,6 +119,45 @@ describe("importOnnx", () => {
     expect(again?.data).toEqual(original?.data);
   });
 
+  it.each(["SAME_UPPER", "SAME_LOWER", "VALID"])("writes auto_pad %s as numbers", async (rule) => {
+    // Stride 2 on 6 and 7 elements: SAME needs 1 zero on the first axis, which has one side to go to, and 2 on the other.
+    const attribute = [string("auto_pad", rule), ints("strides", [2, 2])];
+    const pool = { opType: "MaxPool", input: ["a"], output: ["y"] };
+    const bytes = model(
+      11,
+      [2, 3, 6, 7],
+      [
+        { opType: "Conv", input: ["x", "w"], output: ["a"], attribute },
+        { ...pool, attribute: [string("auto_pad", rule), ints("kernel_shape", [2, 3])] },
+      ],
+      [
+        {
+          name: "w",
+          dims: [5n, 3n, 3n, 3n],
+          dataType: OnnxType.FLOAT,
+          floatData: Array.from({ length: 135 }, (_, i) => Math.cos(i)),
+        },
+      ],
+    );
+    const graph = importOnnx(bytes);
+    expect(graph.outputs.y?.shape).toEqual([2, 5, ...(rule === "VALID" ? [1, 1] : [3, 4])]);
+    const x = f32(
+      [2, 3, 6, 7],
+      Array.from({ length: 252 }, (_, i) => Math.sin(i)),
+    );
+    expect((await run(exportOnnx(graph).bytes, x))?.data).toEqual((await run(bytes, x))?.data);
+  });
+
+  it("refuses paddings and resizings that it cannot tell the shape of", () => {
+    const node = (opType: string, attribute: object[]) =>
+      model(18, [2, 2, 3, 3], [{ opType, input: ["x", "x"], output: ["y"], attribute }]);
+    expect(() => importOnnx(node("ConvTranspose", [string("auto_pad", "SAME_UPPER")]))).toThrow(
+      'auto_pad "SAME_UPPER" of ConvTranspose is not supported',
+    );
+    expect(() => importOnnx(node("Conv", [string("auto_pad", "ROUND")]))).toThrow('auto_pad "ROUND"');
+    expect(() => importOnnx(node("Resize", [ints("axes", [2, 3])]))).toThrow("axes of Resize are not supported");
+  });
+
   it("computes the shapes that exporters compute at run time", () => {
     const graph = importOnnx(
       model(

@@ -1,4 +1,5 @@
 import { CheckpointError } from "../errors.js";
+import { explicitPads } from "./auto-pad.js";
 import { type Attribute, type Attributes, constant, Float, floats, ints, type Value } from "./value.js";
 
 /** A node as it stands in a file, with its operands resolved. */
@@ -37,9 +38,15 @@ export function modernize(node: OnnxNode, opset: number): OnnxNode | { value: Va
       return attributeToOperand(attributeToOperand(node, "pads", 1), "value", 2);
     case "Clip":
       return attributeToOperand(attributeToOperand(node, "min", 1), "max", 2);
+    case "Conv":
+    case "ConvTranspose":
+    case "MaxPool":
+    case "AveragePool":
+      return explicitPads(node);
     case "Upsample":
       return upsampleToResize(node);
     case "Resize":
+      if (attributes.axes !== undefined) throw new CheckpointError("ONNX model: axes of Resize are not supported");
       return opset < 11 ? upsampleToResize(node) : node;
     case "Softmax":
       return opset < 13 ? softmaxOverTail(node) : node;
