@@ -5,7 +5,7 @@
  * import { Arc2Face, encodePng, readEmbeddingFile } from "arc2face";
  *
  * const model = await Arc2Face.load("arc2face");
- * const [faceEmbedding] = await readEmbeddingFile("me.json");
+ * const faceEmbedding = await readEmbeddingFile("me.json");
  * for await (const image of model.generate({ faceEmbedding, count: 4, seed: 1 })) {
  *   await writeFile(`me-${image.seed}.png`, await encodePng(image, { generation: image.record }));
  * }
