@@ -9,7 +9,7 @@ import { RowFile } from "./row-file.js";
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const positive = z.int().positive();
 
-/** `dataset.json`: what the folder holds. docs/datasets.md describes the format. */
+/** `dataset.json`: what the folder holds. docs/training.md describes the format. */
 export const datasetSchema = z.strictObject({
   format: z.literal("arc2face-dataset"),
   version: z.literal(1),

@@ -45,6 +45,7 @@ export async function* listTar(path: string): AsyncGenerator<TarEntry, void, voi
       }
       position = offset + Math.ceil(byteLength / blockBytes) * blockBytes;
     }
+    throw new InputError(`${path}: the archive is cut short; fetch it again`);
   } finally {
     await handle.close();
   }

@@ -125,6 +125,8 @@ const diffusion = {
         .strictObject({
           recogniser: onnx,
           weight: z.number().positive(),
+          /** How many images of each batch are decoded and recognised, which is expensive. */
+          images: count.default(4),
           /** Only timesteps below this. */
           belowTimestep: count.default(250),
         })

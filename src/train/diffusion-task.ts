@@ -3,7 +3,7 @@ import { createNoiseSchedule, type NoiseSchedule, type NoiseScheduleConfig } fro
 import { addNoise, minSnrWeight, vTarget } from "../diffusion/targets.js";
 import { CheckpointError, InputError } from "../errors.js";
 import type { GraphInterface } from "../graph/export.js";
-import { add, div, mul, reduceMean, reshape, sqrt, sub } from "../graph/operators/index.js";
+import { add, div, mul, reduceMean, reshape, slice, sqrt, sub } from "../graph/operators/index.js";
 import { input, type Value } from "../graph/value.js";
 import { FileWeights, Weights } from "../graph/weights.js";
 import { type ProjectionConfig, projectFace } from "../models/projection.js";
@@ -48,7 +48,13 @@ export interface DiffusionTaskOptions {
   readonly identityDropout: number;
   readonly embeddingNoise: number;
   readonly identity?:
-    | { readonly recogniser: GraphInterface; readonly weight: number; readonly belowTimestep: number }
+    | {
+        readonly recogniser: GraphInterface;
+        readonly weight: number;
+        /** How many images of the batch are looked at. */
+        readonly images: number;
+        readonly belowTimestep: number;
+      }
     | undefined;
   readonly samples: { readonly count: number; readonly steps: number; readonly guidanceScale: number };
   readonly seed: number;
@@ -83,7 +89,7 @@ export class DiffusionTask implements TrainingTask {
     const prediction = this.predict(latents, timesteps, tokens, faceEmbedding);
     const { loss, error } = denoisingLoss(prediction, target, lossWeights);
     const inputs = [latents, target, timesteps, lossWeights, tokens, faceEmbedding];
-    const identity = options.identity && this.identityLoss(latents, prediction, faceEmbedding);
+    const identity = options.identity && this.identityLoss(options.identity, [latents, prediction, faceEmbedding]);
     this.objective = {
       inputs: [...inputs, ...(identity?.inputs ?? [])],
       loss: identity ? add(loss, identity.loss) : loss,
@@ -138,10 +144,12 @@ export class DiffusionTask implements TrainingTask {
       tokens: tensor("i64", [count, prompt.tokens.length], BigInt64Array.from(rows.flat(), BigInt)),
       faceEmbedding: f32([count, size], concatRows(embeddings)),
       ...(identity && {
-        signal: f32([count], alpha),
+        signal: f32([identity.images], alpha.slice(0, identity.images)),
         identityWeights: f32(
-          [count],
-          timesteps.map((t, i) => (isDropped[i] || t >= identity.belowTimestep ? 0 : identity.weight)),
+          [identity.images],
+          timesteps
+            .slice(0, identity.images)
+            .map((t, i) => (isDropped[i] || t >= identity.belowTimestep ? 0 : identity.weight)),
         ),
       }),
     };
@@ -221,15 +229,18 @@ export class DiffusionTask implements TrainingTask {
     return decodeLatents(new Weights(new FileWeights(weights)), config, scaled);
   }
 
-  /** How far the face of the decoded prediction is from the one that was asked for, where noise is low. */
-  private identityLoss(latents: Value, prediction: Value, faceEmbedding: Value) {
-    const { identity, batchSize } = this.options;
-    const signal = input("signal", "f32", [batchSize]);
-    const weights = input("identityWeights", "f32", [batchSize]);
-    const alpha = reshape(signal, [batchSize, 1, 1, 1]);
-    const clean = predictClean(this.schedule.predictionType, latents, prediction, alpha);
+  /** How far the faces of decoded predictions are from those that were asked for, where noise is low. */
+  private identityLoss(
+    { recogniser, images }: NonNullable<DiffusionTaskOptions["identity"]>,
+    [latents, prediction, faceEmbedding]: readonly [Value, Value, Value],
+  ) {
+    const signal = input("signal", "f32", [images]);
+    const weights = input("identityWeights", "f32", [images]);
+    const first = (x: Value) => slice(x, 0, 0, images);
+    const alpha = reshape(signal, [images, 1, 1, 1]);
+    const clean = predictClean(this.schedule.predictionType, first(latents), first(prediction), alpha);
     const crops = resample(this.decode(clean), arcFaceInFfhq, 112);
-    const distance = identityDistance((identity as NonNullable<typeof identity>).recogniser, crops, faceEmbedding);
+    const distance = identityDistance(recogniser, crops, first(faceEmbedding));
     return { inputs: [signal, weights], loss: reduceMean(mul(distance, weights)) };
   }
 }

@@ -1,6 +1,19 @@
 import { CheckpointError } from "../errors.js";
 import type { GraphInterface } from "../graph/export.js";
-import { abs, add, cast, div, exp, matmul, mul, reduceMean, reduceSum, sqrt, sub } from "../graph/operators/index.js";
+import {
+  abs,
+  add,
+  concat,
+  div,
+  exp,
+  matmul,
+  mul,
+  reduceMean,
+  reduceSum,
+  split,
+  sqrt,
+  sub,
+} from "../graph/operators/index.js";
 import { substitute } from "../graph/substitute.js";
 import { topologicalOrder } from "../graph/traverse.js";
 import { constant, size, type Value } from "../graph/value.js";
@@ -70,15 +83,17 @@ function unitChannels(features: Value): Value {
 /**
  * One minus the cosine between what a recogniser sees in images and the embeddings they should have.
  * Source: Deng 2019; used as a loss as in Richardson 2021 (pSp), eq. 3.
- * @param recogniser one input [N, 3, 112, 112], one output [N, E]; its weights are frozen
+ * @param recogniser one input [1, 3, 112, 112], one output [1, E], as many are exported with a batch of one in their
+ *                   shapes, so that it is put in once for each image; its weights are frozen
  * @param crops      float [N, 3, 112, 112] in [-1, 1], ArcFace-aligned
  * @param embeddings float [N, E], unit norm
  * @returns          float [N]
  */
 export function identityDistance(recogniser: GraphInterface, crops: Value, embeddings: Value): Value {
   const [output] = Object.values(recogniser.outputs);
-  const [seen] = substitute([output as Value], new Map([[recogniser.inputs[0] as Value, crops]]));
-  const found = cast(seen as Value, "f32");
+  const images = split(crops, Array<number>(size(crops, 0)).fill(1), 0);
+  const seen = images.map((crop) => substitute([output as Value], new Map([[recogniser.inputs[0] as Value, crop]])));
+  const found = concat(seen.flat(), 0);
   const length = sqrt(add(reduceSum(mul(found, found), { axes: [1] }), 1e-12));
   return sub(1, div(reduceSum(mul(found, embeddings), { axes: [1] }), length));
 }

@@ -121,7 +121,7 @@ function trainDiffusion(
       );
     }
     const { identity, minSnrGamma } = config.loss;
-    const recogniser = identity && (await importNetwork(identity.recogniser, [config.batchSize, 3, 112, 112]));
+    const recogniser = identity && (await importNetwork(identity.recogniser, [1, 3, 112, 112]));
     const known = dataset.index.embeddings.recogniser;
     if (recogniser && recogniser.sha256 !== known.sha256) {
       throw new InputError(
@@ -134,7 +134,12 @@ function trainDiffusion(
       ...config,
       noise,
       minSnrGamma,
-      identity: identity && recogniser && { ...identity, recogniser: recogniser.graph },
+      identity: identity &&
+        recogniser && {
+          ...identity,
+          recogniser: recogniser.graph,
+          images: Math.min(identity.images, config.batchSize),
+        },
     });
     const starts = { unet: networks.unet.weights, encoder: networks.projection.weights };
     const hashes: Record<string, string> = { autoencoder: vae, ...(recogniser && { recogniser: recogniser.sha256 }) };
