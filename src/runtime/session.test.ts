@@ -80,7 +80,8 @@ describe("run", () => {
     await session.run({ x: zeros("f32", [512, 512]) });
     clearInterval(timer);
     expect(session.stats.lastRunMs).toBeGreaterThan(50);
-    expect(ticks).toBeGreaterThan(session.stats.lastRunMs / 10 / 3);
+    // A blocked thread would not tick at all; on a machine full of other work, a free one may wait for its turn.
+    expect(ticks).toBeGreaterThan(Math.max(2, session.stats.lastRunMs / 200));
   });
 });
 

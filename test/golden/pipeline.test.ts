@@ -84,8 +84,8 @@ describe("images against diffusers, same seeds", () => {
       expect(image.seed).toBe(3);
     const elapsedMs = performance.now() - start;
     clearInterval(timer);
-    // A quarter of the ticks of an idle thread: the machine may be busy with other tests.
-    expect(ticks).toBeGreaterThan(elapsedMs / 10 / 4);
+    // A tenth of the ticks of an idle thread: the machine may be busy. A thread that computes would tick between steps only.
+    expect(ticks).toBeGreaterThan(elapsedMs / 10 / 10);
     expect(elapsedMs).toBeGreaterThan(100);
   });
 });
