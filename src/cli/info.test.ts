@@ -75,7 +75,8 @@ test("prints the command that makes the same image again, byte for byte", async 
 
 test("prints what the image holds", async () => {
   const { stdout } = await cli(["info", image]);
-  expect(stdout).toContain("lcm, 3 steps");
+  expect(stdout).toContain("lcm, 3 steps\n");
+  expect(stdout).toMatch(/details +stepsOffset 1, /);
   expect(stdout).toContain("scale 1.5, rescale 0.25, noise levels 0.5 to 9");
   expect(stdout).toContain("24x16 pixels");
   expect(stdout).toMatch(/embedding +sha256 [0-9a-f]{64}, number 1 of its file/);

@@ -35,6 +35,7 @@ function describe({ generation, command: words }: ImageRecord): [label: string, 
   return [
     ["seed", String(generation.seed)],
     ["sampler", `${generation.sampler}, ${generation.steps} steps`],
+    ["details", describeOptions(generation.samplerOptions)],
     ["guidance", guidance.flat().join(", ")],
     ["size", `${generation.widthPx}x${generation.heightPx} pixels`],
     ["embedding", `sha256 ${generation.embedding}${words ? `, number ${words.identity} of its file` : ""}`],
@@ -44,4 +45,11 @@ function describe({ generation, command: words }: ImageRecord): [label: string, 
     ...model.loras.map(({ sha256, scale }): [string, string] => ["lora", `sha256 ${sha256}, scale ${scale}`]),
     ["made by", words ? `arc2face ${words.version}, device ${words.device}` : "a program, through the library"],
   ];
+}
+
+/** The sampler's options, which come from the model's scheduler config or from a program: the command line has none for them. */
+function describeOptions(options: ImageRecord["generation"]["samplerOptions"]): string {
+  return Object.entries(options)
+    .map(([option, value]) => `${option} ${value}`)
+    .join(", ");
 }
