@@ -206,6 +206,17 @@ const cases: Record<string, Record<string, Case>> = {
       shapes: [[2, 5, 7, 6], [2, 5, 3, 2], [2]],
       f: op("Conv", { pads: [1, 0, 2, 1], dilations: [2, 1] }),
     },
+    "Conv of a large batch": {
+      shapes: [[17, 2, 3, 5], [3, 2, 2, 3], [3]],
+      f: op("Conv", { pads: [1, 1, 0, 2], strides: [1, 2], dilations: [2, 1] }),
+    },
+    "Conv of a large batch to fewer channels": {
+      shapes: [
+        [17, 5, 3, 2],
+        [2, 5, 3, 2],
+      ],
+      f: op("Conv", { pads: [1, 0, 1, 1] }),
+    },
     "Conv with stride, dilation, padding": {
       shapes: [[2, 3, 8, 7], [2, 3, 3, 2], [2]],
       f: op("Conv", { strides: [2, 3], dilations: [2, 1], pads: [1, 0, 2, 1] }),

@@ -2,6 +2,7 @@ import { ShapeError } from "../../errors.js";
 import {
   convolution,
   convTranspose,
+  gather,
   pad,
   product,
   reduceSum,
@@ -10,7 +11,7 @@ import {
   transpose,
 } from "../operators/index.js";
 import { intAttribute, intsAttribute } from "../operators/inference.js";
-import { type Attributes, floats, size, type Value } from "../value.js";
+import { type Attributes, floats, ints, size, type Value } from "../value.js";
 import { count, evenly, joined, type Rule, reshapeTo, sizes, splitInto } from "./rule.js";
 
 /** How a kernel moves over the positions of a map; one number per spatial axis. */
@@ -137,10 +138,7 @@ function correlate(still: Value, moved: Value, window: Window, reversed: boolean
   const length = size(still, 0) * count(outputs);
   const matrix = (value: Value, height: number) =>
     reshape(value, group === 1 ? [height, length] : [group, height / group, length]);
-  const copies = (part: Value): Value => {
-    const perTap = views(part, window, outputs).map((copy) => reshape(copy, [size(part, 0), 1, length]));
-    return matrix(joined(reversed ? perTap.toReversed() : perTap, 1), size(part, 0) * taps);
-  };
+  const copies = (part: Value): Value => matrix(copiesOf(part, window, outputs, reversed), size(part, 0) * taps);
   const limit = group === 1 ? Math.floor(copiesBytes / (4 * taps * length)) : channels;
   const parts = splitInto(batchLast(moved), evenly(channels, limit), 0);
   const left = matrix(batchLast(still), rows);
@@ -156,17 +154,37 @@ function batchLast(x: Value): Value {
   return batch === 1 ? reshape(x, [...rest, 1]) : transpose(x, [...rest.map((_, i) => i + 1), 0]);
 }
 
-/** What each tap of a window sees, in order, at every output position of x [C, ..., N]. */
-function views(x: Value, window: Window, outputs: readonly number[]): Value[] {
+/**
+ * What every tap of a window sees at every output position.
+ * @param x [C, ...inputs, N]
+ * @returns C * taps * outputs * N elements, in this order
+ */
+function copiesOf(x: Value, window: Window, outputs: readonly number[], reversed: boolean): Value {
   const around = (widths: readonly number[]) => [0, ...widths, 0];
   const pads = [...around(window.before), ...around(window.after)];
   const padded = pads.some((width) => width !== 0) ? pad(x, pads) : x;
-  return positionsOf(window.kernel).map((tap) => {
-    const starts = tap.map((position, i) => position * window.dilations[i]!);
-    const axes = tap.map((_, i) => i + 1);
-    const whole = axes.every((axis, i) => padded.shape[axis] === outputs[i] && window.strides[i] === 1);
-    return whole ? padded : strided(padded, axes, starts, outputs, window.strides);
-  });
+  const [channels, ...spatial] = sizes(padded).slice(0, -1) as [number, ...number[]];
+  const batch = size(x, -1);
+  const inOrder = positionsOf(window.kernel).map((tap) => tap.map((place, i) => place * window.dilations[i]!));
+  const starts = reversed ? inOrder.toReversed() : inOrder;
+  if (starts.length === 1 && outputs.every((width, i) => width === spatial[i] && window.strides[i] === 1))
+    return padded;
+  // Gather works on all cores, but element by element of the batch: 39 instead of 42 ms of processor time for
+  // 32x192->192 16x16, and 6.2 instead of 5.1 for a batch of 4.
+  if (batch >= 16) {
+    const places = starts.flatMap((start) =>
+      positionsOf(outputs).map((output) =>
+        output.reduce((place, o, i) => place * spatial[i]! + start[i]! + o * window.strides[i]!, 0),
+      ),
+    );
+    return gather(reshape(padded, [channels, count(spatial), batch]), ints(places), 1);
+  }
+  const axes = spatial.map((_, i) => i + 1);
+  const perTap = starts.map((start) => strided(padded, axes, start, outputs, window.strides));
+  return joined(
+    perTap.map((copy) => reshape(copy, [channels, 1, count(outputs) * batch])),
+    1,
+  );
 }
 
 /** All index tuples of a shape, the last axis fastest. */
