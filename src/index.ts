@@ -19,7 +19,32 @@
 export type { SamplerOptions } from "./diffusion/sampler.js";
 export { type SamplerName, samplerNames } from "./diffusion/samplers.js";
 // Errors
-export { Arc2FaceError, CheckpointError, DeviceError, DownloadError, InputError, ShapeError } from "./errors.js";
+export {
+  Arc2FaceError,
+  CheckpointError,
+  DeviceError,
+  DownloadError,
+  InputError,
+  NoFaceError,
+  ShapeError,
+} from "./errors.js";
+// Faces in photos
+export type { Box, Detection, FaceDetector } from "./face/detection.js";
+export { drawFaces } from "./face/draw.js";
+export {
+  type CropTemplate,
+  type EmbeddedFace,
+  FaceEmbedder,
+  type FaceEmbedderOptions,
+  largestFace,
+} from "./face/embed.js";
+export { type Face, FaceFinder, type FaceFinderOptions } from "./face/face-finder.js";
+export { assertSameRecogniser, cosine, type MeanIdentity, meanIdentity } from "./face/identity.js";
+export { loadDetector } from "./face/load-detector.js";
+export type { HeadPose } from "./face/pose.js";
+export { assessQuality, type FaceQuality } from "./face/quality.js";
+export { type Embedding, Recogniser, type RecogniserId, type RecogniserOptions } from "./face/recogniser.js";
+export type { WeightsFile } from "./face/weights-file.js";
 // Models on this machine and where they come from
 export { type CatalogFile, type CatalogModel, catalog } from "./hub/catalog.js";
 export type { Progress, ProgressListener } from "./hub/download.js";
