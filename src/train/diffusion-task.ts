@@ -18,7 +18,7 @@ import { arcFaceInFfhq, denoisingLoss, identityDistance, resample } from "./loss
 import { Sampler } from "./sampler.js";
 import type { Objective } from "./step-graph.js";
 import type { Example, ReadWeight, TrainingTask } from "./task.js";
-import type { TrainableWeights } from "./weights.js";
+import type { LoraOptions, TrainableWeights } from "./weights.js";
 
 /** A network to train: its architecture, and the weights to start from (absent: random). */
 export interface NetworkStart<Config> {
@@ -59,6 +59,8 @@ export interface DiffusionTaskOptions {
   readonly samples: { readonly count: number; readonly steps: number; readonly guidanceScale: number };
   readonly seed: number;
   readonly exportDType: ExportDType;
+  /** Only low-rank updates are trained. */
+  readonly lora?: LoraOptions | undefined;
 }
 
 /**
@@ -182,6 +184,7 @@ export class DiffusionTask implements TrainingTask {
       read,
       noise: this.options.noise,
       dtype: this.options.exportDType,
+      loraScale: this.options.lora && this.options.lora.alpha / this.options.lora.rank,
       manifest: {
         prompt,
         embeddingSize: this.dataset.index.embeddings.size,

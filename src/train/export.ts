@@ -28,6 +28,8 @@ export interface ModelContents {
   readonly parameters: readonly TrainedParameter[];
   readonly read: ReadWeight;
   readonly dtype: ExportDType;
+  /** Factor of low-rank updates, which their file has inside of the second factor. */
+  readonly loraScale?: number | undefined;
   /** `scheduler/scheduler_config.json` */
   readonly noise?: NoiseScheduleConfig;
   /** `arc2face.json` */
@@ -79,8 +81,14 @@ async function exportNetwork(root: string, network: ExportedNetwork, contents: M
   );
 }
 
-function trained({ path, value }: TrainedParameter, key: string, { read, dtype }: ModelContents): [string, LazyTensor] {
-  return [key, { dtype, shape: value.shape as Shape, read: async () => cast(await read(path), dtype) }];
+function trained({ path, value }: TrainedParameter, key: string, contents: ModelContents): [string, LazyTensor] {
+  const { read, dtype, loraScale = 1 } = contents;
+  const scale = path.endsWith(".lora_B.weight") ? loraScale : 1;
+  const scaled = async () => {
+    const tensor = await read(path);
+    return cast({ ...tensor, data: scale === 1 ? tensor.data : tensor.data.map((x) => x * scale) }, dtype);
+  };
+  return [key, { dtype, shape: value.shape as Shape, read: scaled }];
 }
 
 /** PEFT's names, which say `text_encoder` for the face encoder and leave out `text_model.`. */

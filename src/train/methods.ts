@@ -45,7 +45,7 @@ export interface StartingModel {
 }
 
 /** Trains the perceptual autoencoder of the base models. Source: Arc2Face §3.2; Rombach 2022 §3.1. */
-export function trainAutoencoder(config: AutoencoderConfig, options: TrainOptions): Promise<RunResult> {
+export async function trainAutoencoder(config: AutoencoderConfig, options: TrainOptions): Promise<RunResult> {
   return withDataset(config, options, async (dataset) => {
     const { perceptual, kl } = config.loss;
     const size = perceptual?.sizePx ?? dataset.index.sizePx;
@@ -67,7 +67,7 @@ export function trainAutoencoder(config: AutoencoderConfig, options: TrainOption
  * @param projection the face encoder, or the MLP of §4.4
  * @throws InputError if the recipe has no such projection
  */
-export function trainBase(
+export async function trainBase(
   config: BaseConfig,
   projection: "encoder" | "mlp",
   autoencoder: Autoencoder,
@@ -88,7 +88,7 @@ export function trainBase(
  * Trains the UNet and the face encoder of a model on. Source: Arc2Face §3.3, §4.5; §4.4 for the MLP, which starts anew.
  * @throws InputError if the recipe has no such projection
  */
-export function trainArc2Face(
+export async function trainArc2Face(
   config: Arc2FaceConfig,
   projection: "encoder" | "mlp",
   start: StartingModel,

@@ -17,9 +17,10 @@ export const someHash = (text: string): string => createHash("sha256").update(te
 /** Writes a dataset of random faces: latents of 4 channels, embeddings of 6 numbers. */
 export async function writeDataset(
   folder: string,
-  { count = 8, sizePx = 16, latentShape = [4, 8, 8] as [number, number, number] } = {},
+  options: { count?: number; sizePx?: number; latentShape?: [number, number, number]; vae?: string } = {},
 ): Promise<void> {
-  const autoencoder = await hashFile((await tinyAutoencoder()).weights.path, "sha256");
+  const { count = 8, sizePx = 16, latentShape = [4, 8, 8], vae = (await tinyAutoencoder()).weights.path } = options;
+  const autoencoder = await hashFile(vae, "sha256");
   const rng = new TorchGenerator(5);
   await mkdir(folder, { recursive: true });
   const open = (name: "images" | "embeddings" | "latents", dtype: "u8" | "f32" | "f16", shape: number[]) =>
@@ -28,8 +29,12 @@ export async function writeDataset(
   const embeddings = await open("embeddings", "f32", [6]);
   const latents = await open("latents", "f16", [1, ...latentShape]);
   for (let i = 0; i < count; i++) {
-    const { data } = rng.randint(0, 256, [3]);
-    await images.append(Uint8Array.from({ length: sizePx * sizePx * 3 }, (_, k) => Number(data[k % 3])));
+    // From one colour at the left to another at the right.
+    const colours = Array.from(rng.randint(0, 256, [6]).data, Number);
+    const blend = (channel: number, share: number) =>
+      (colours[channel] as number) * (1 - share) + (colours[channel + 3] as number) * share;
+    const pixel = (_: unknown, k: number) => blend(k % 3, (Math.floor(k / 3) % sizePx) / sizePx);
+    await images.append(Uint8Array.from({ length: sizePx * sizePx * 3 }, pixel));
     const direction = rng.randn([6]).data;
     await embeddings.append(direction.map((value) => value / Math.hypot(...direction)));
     await latents.append(cast(rng.randn([1, ...latentShape]), "f16").data);

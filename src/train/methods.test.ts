@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fixture } from "../../test/support/fixtures.js";
+import { writeDataset } from "../../test/support/training.js";
+import { Dataset } from "../data/dataset.js";
+import { encodeLatents } from "../data/encode-latents.js";
+import { Arc2Face, type LoadOptions } from "../pipeline/arc2face.js";
+import { openAutoencoder, openModelFolder } from "../pipeline/model-folder.js";
+import { openSafetensors, readTensor } from "../tensor/safetensors.js";
+import { parseTrainConfig } from "./config.js";
+import { type StartingModel, trainArc2Face, trainAutoencoder } from "./methods.js";
+
+const folder = mkdtempSync(join(tmpdir(), "arc2face-methods-"));
+const data = join(folder, "data");
+let start: StartingModel;
+beforeAll(async () => {
+  const model = await openModelFolder(fixture("tiny"), join(folder, "cache"));
+  if (model.autoencoder.kind !== "kl") throw new Error("the fixture has an AutoencoderKL");
+  start = { ...model, autoencoder: model.autoencoder, prompt: model.manifest.prompt };
+  await writeDataset(data, { latentShape: [4, 4, 4], vae: fixture("tiny/vae/diffusion_pytorch_model.safetensors") });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const recipe = {
+  steps: 2,
+  batchSize: 2,
+  accumulate: 2,
+  sizePx: 16,
+  ema: null,
+  learningRate: { peak: 1e-2 },
+  samples: { count: 2, steps: 2 },
+};
+const train = (name: string, changes: object, projection: "encoder" | "mlp" = "encoder") =>
+  trainArc2Face(parseTrainConfig("arc2face", { ...recipe, ...changes }, "recipe"), projection, start, {
+    data,
+    out: join(folder, name),
+    resume: false,
+    version: "test",
+  });
+
+async function generate(model: string, options: LoadOptions = {}): Promise<Uint8Array> {
+  const loaded = await Arc2Face.load(model, options);
+  const faceEmbedding = Array.from({ length: loaded.embeddingSize }, (_, i) => i + 1);
+  const images: Uint8Array[] = [];
+  for await (const { data } of loaded.generate({ faceEmbedding, seed: 1, steps: 2, size: 16 })) images.push(data);
+  await loaded.release();
+  return images[0] as Uint8Array;
+}
+
+describe("train arc2face", () => {
+  it("trains a model on, freezes what the recipe says, and keeps the rest of the folder", async () => {
+    const { model } = await train("whole", { parameters: [{ match: "unet.conv_in.*", freeze: true }] });
+    const before = start.unet.weights;
+    const after = await openSafetensors(join(model as string, "arc2face/diffusion_pytorch_model.safetensors"));
+    expect([...after.entries.keys()].sort()).toEqual([...before.entries.keys()].sort());
+    expect(await readTensor(after, "conv_in.weight")).toEqual(await readTensor(before, "conv_in.weight"));
+    expect(await readTensor(after, "conv_out.weight")).not.toEqual(await readTensor(before, "conv_out.weight"));
+    expect(await generate(model as string)).toHaveLength(16 * 16 * 3);
+  });
+
+  it("trains low-rank updates, which load as a LoRA of the starting model", async () => {
+    const lora = { rank: 2, alpha: 6, match: ["unet.*.to_q.weight", "encoder.*.v_proj.weight"] };
+    const { model } = await train("lora", { lora, learningRate: { peak: 0.1 } });
+    const path = join(model as string, "pytorch_lora_weights.safetensors");
+    const plain = await generate(model as string);
+    expect(await generate(model as string, { loras: [{ path, scale: 0 }] })).toEqual(plain);
+    expect(await generate(model as string, { loras: [{ path }] })).not.toEqual(plain);
+  });
+
+  it("trains the paper's MLP in the encoder's place", async () => {
+    const mlp = { model_type: "face_mlp", hidden_size: 32, intermediate_size: 16, max_position_embeddings: 13 };
+    await expect(train("none", {}, "mlp")).rejects.toThrow(/no projection\.mlp/);
+    const { model } = await train("mlp", { projection: { mlp } }, "mlp");
+    expect(await generate(model as string)).toHaveLength(16 * 16 * 3);
+  });
+});
+
+it("train autoencoder lowers the error, and measures the scaling factor", async () => {
+  const config = {
+    ...recipe,
+    steps: 60,
+    accumulate: 1,
+    batchSize: 4,
+    mirror: true,
+    learningRate: { peak: 5e-3, shape: "cosine" },
+    autoencoder: { block_out_channels: [8, 8], norm_num_groups: 4, mid_block_add_attention: false },
+    loss: { kl: 1e-4 },
+    exportDType: "f16",
+  };
+  const losses: number[] = [];
+  const { model } = await trainAutoencoder(parseTrainConfig("autoencoder", config, "recipe"), {
+    data,
+    out: join(folder, "vae"),
+    resume: false,
+    version: "test",
+    onProgress: ({ loss }) => losses.push(loss),
+  });
+  expect(losses.at(-1)).toBeLessThan(0.7 * (losses[0] as number));
+  const weights = await openSafetensors(join(model as string, "vae/diffusion_pytorch_model.safetensors"));
+  expect(weights.entries.get("decoder.conv_in.weight")?.dtype).toBe("f16");
+
+  const autoencoder = await openAutoencoder(model as string, join(folder, "cache"));
+  if (autoencoder.kind !== "kl") throw new Error("an AutoencoderKL was trained");
+  const { latents } = await encodeLatents(data, { autoencoder, mirror: true });
+  expect(latents).toMatchObject({ shape: [4, 8, 8], mirrored: true });
+  const dataset = await Dataset.open(data);
+  const rows = await Promise.all(Array.from({ length: 8 }, (_, row) => dataset.readLatents(row, false)));
+  const values = rows.flatMap((row) => [...row]);
+  const mean = values.reduce((a, b) => a + b) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  // Weights and latents were rounded to f16 since it was measured.
+  expect(variance).toBeCloseTo(1, 2);
+  expect(await dataset.readLatents(3, true)).toHaveLength(4 * 8 * 8);
+  await dataset.close();
+});
