@@ -31,6 +31,18 @@ describe("a photo without a face", () => {
   });
 });
 
+test("the mean of several crops says which agree", async () => {
+  const crops = ["upright", "tilted"].map((name) => fixture(`image/arcface-${name}.png`));
+  const { status, stdout, stderr } = await cli(["embed", ...crops, "--aligned", "--mean"]);
+  expect(status).toBe(0);
+  const { files, recogniser, embedding } = JSON.parse(stdout);
+  expect(files.map(({ file }: { file: string }) => file)).toEqual(crops);
+  expect(recogniser.name).toBe("mobilefacenet");
+  expect(Math.hypot(...embedding)).toBeCloseTo(1, 5);
+  const outliers = files.filter(({ outlier }: { outlier: boolean }) => outlier);
+  expect(stderr.split("left out: ").length - 1).toBe(outliers.length);
+});
+
 // Photos that are not part of the project: see docs/faces.md.
 const data = process.env.ARC2FACE_DATA ?? fileURLToPath(new URL("../../shared/data", import.meta.url));
 const portraits = join(data, "portraits");

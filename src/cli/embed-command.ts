@@ -1,13 +1,10 @@
 import { FaceEmbedder } from "../face/embed.js";
 import { decodeImage } from "../image/decode.js";
-import { writeNpy } from "../tensor/npy.js";
-import { f32 } from "../tensor/tensor.js";
 import { command, flag, optional } from "./command.js";
-import { printJson } from "./context.js";
 import { EmbeddingFolder } from "./embedding-folder.js";
+import { printEmbeddings, printMean, writeEmbeddings } from "./embedding-report.js";
 import { embeddingJson } from "./face-json.js";
 import { embedderOptions, showLicences } from "./face-options.js";
-import { printMean } from "./mean-identity.js";
 import { forEachPhoto, throwIfFailed } from "./photo-job.js";
 import { listPhotos, type Photo } from "./photo-list.js";
 import { Progress } from "./progress.js";
@@ -50,20 +47,11 @@ Example: arc2face embed me.jpg > me.json`,
       const results = await forEachPhoto(photos, work, { label: "embedding", progress, signal });
       progress.stop();
       const made = results.flatMap((result) => ("value" in result ? [result.value] : []));
-      if (npy !== undefined && made.length > 0) {
-        const size = made[0]!.embedding.length;
-        await writeNpy(npy, f32([made.length, size], Float32Array.from(made.flatMap(({ embedding }) => embedding))));
-      }
+      if (npy !== undefined) await writeEmbeddings(npy, made);
       if (mean) printMean(made, embedder.recogniser.calibration, context);
-      else if (folder) context.stdout(made.map(({ file }) => `${file}\n`).join(""));
-      else {
-        const reports = results.map((result) =>
-          "value" in result ? result.value : { file: result.photo.path, error: result.error.message },
-        );
-        const isOne = photos.length === 1 && photos[0]!.path === inputs[0];
-        if (!isOne) printJson(context, reports);
-        else if (made[0]) printJson(context, made[0]);
-      }
+      else if (folder)
+        context.stdout(results.map((result) => ("value" in result ? `${folder.pathOf(result.photo)}\n` : "")).join(""));
+      else printEmbeddings(results, photos.length === 1 && photos[0]!.path === inputs[0], context);
       throwIfFailed(results, context);
     } finally {
       progress.stop();

@@ -32,7 +32,8 @@ export class EmbeddingFolder {
     await writeFileAtomic(this.pathOf(photo), `${JSON.stringify(embedding)}\n`);
   }
 
-  private pathOf({ stem }: Photo): string {
+  /** Where the embedding of a photo goes. */
+  pathOf({ stem }: Photo): string {
     return join(this.folder, `${stem}.json`);
   }
 }

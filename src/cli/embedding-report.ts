@@ -1,8 +1,32 @@
 import { InputError } from "../errors.js";
 import { meanIdentity } from "../face/identity.js";
 import type { Calibration } from "../face/recogniser.js";
+import { writeNpy } from "../tensor/npy.js";
+import { f32 } from "../tensor/tensor.js";
 import { type Context, printJson } from "./context.js";
 import type { EmbeddingJson } from "./face-json.js";
+import type { PhotoResult } from "./photo-job.js";
+
+/** Prints what became of photos: the object alone for one photo that was named itself, else an array. */
+export function printEmbeddings(
+  results: readonly PhotoResult<EmbeddingJson>[],
+  isOne: boolean,
+  context: Context,
+): void {
+  const reports = results.map((result) =>
+    "value" in result ? result.value : { file: result.photo.path, error: result.error.message },
+  );
+  if (!isOne) printJson(context, reports);
+  else if ("embedding" in reports[0]!) printJson(context, reports[0]);
+}
+
+/** Writes all embeddings as one array [N, E]; nothing if there is none. */
+export async function writeEmbeddings(path: string, made: readonly EmbeddingJson[]): Promise<void> {
+  const [first] = made;
+  if (!first) return;
+  const values = Float32Array.from(made.flatMap(({ embedding }) => embedding));
+  await writeNpy(path, f32([made.length, first.embedding.length], values));
+}
 
 /**
  * Prints the mean identity of photos, and warns of those that seem to show someone else.
