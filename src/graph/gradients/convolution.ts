@@ -113,12 +113,22 @@ function turned(weight: Value): Value {
 export function weightGradient(x: Value, dy: Value, window: Window, shape: readonly number[]): Value {
   const [channels, outChannels] = [size(x, 1), size(dy, 1)];
   const taps = count(window.kernel);
+  if (isDense(window) && isPointwise(window)) {
+    return reshape(product(channelsFirst(dy), channelsFirst(x), { transB: true }), shape);
+  }
   const copied = (channels - outChannels) * count(sizes(dy).toSpliced(1, 1));
-  if (isDense(window) && taps > 1 && copied > 2 * channels * outChannels) {
+  if (isDense(window) && copied > 2 * channels * outChannels) {
     const result = reshape(correlate(x, dy, mirrored(window), true), [channels, outChannels, taps]);
     return reshape(transpose(result, [1, 0, 2]), shape);
   }
   return reshapeTo(correlate(dy, x, window, false), shape);
+}
+
+/** [N, C, ...positions] -> [C, N * positions] */
+function channelsFirst(x: Value): Value {
+  const [batch, channels, ...spatial] = sizes(x) as [number, number, ...number[]];
+  const swapped = batch === 1 ? x : transpose(x, [1, 0, ...spatial.map((_, i) => i + 2)]);
+  return reshape(swapped, [channels, batch * count(spatial)]);
 }
 
 /** Bytes that the copies of a map may take at a time; more channels are worked off in groups, at the same speed. */

@@ -1,5 +1,6 @@
 import { apply, apply1, type Dim, Float, floats, Mismatch, type Operator, size, type Value } from "../value.js";
 import { dimAt, intAttribute, normalizeAxis, required, requireRank } from "./inference.js";
+import { expand } from "./shape.js";
 
 /** Normalizations. All keep the shape of their first operand. */
 
@@ -54,7 +55,7 @@ export const layerNormalization = (x: Value, scale: Value, bias: Value, epsilon:
 /** Normalizes over the last axis without scale or shift, and gives the inverse standard deviations [..., 1] as well. */
 export function normalize(x: Value, epsilon: number): { normal: Value; inverseStd: Value } {
   const width = size(x, -1);
-  const [ones, zeros] = [floats(Array<number>(width).fill(1)), floats(Array<number>(width).fill(0))];
+  const [ones, zeros] = [expand(floats(1), [width]), expand(floats(0), [width])];
   const attributes = { axis: -1, epsilon: new Float(epsilon) };
   const [normal, , inverseStd] = apply(ops.LayerNormalization, [x, ones, zeros], attributes, 3);
   return { normal: normal as Value, inverseStd: inverseStd as Value };

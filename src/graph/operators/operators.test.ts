@@ -4,17 +4,26 @@ import { input } from "../value.js";
 import {
   add,
   attention,
+  averagePool,
   cast,
   concat,
   conv,
+  convolution,
+  convTranspose,
+  expand,
   gather,
   matmul,
+  maxPoolIndices,
+  normalize,
   pad,
+  product,
   reduceMean,
   reshape,
+  scatterAdd,
   slice,
   split,
   squeeze,
+  strided,
   transpose,
   unsqueeze,
   upsampleNearest,
@@ -70,6 +79,43 @@ describe("shape inference", () => {
     expect(pad(x("batch", 3), [0, 1, 0, 2]).shape).toEqual(["batch", 6]);
     expect(upsampleNearest(x("batch", 3, 5, 7), 2).shape).toEqual(["batch", 3, 10, 14]);
     expect(gather(w("table", 11, 3), input("tokens", "i64", ["batch", 5])).shape).toEqual(["batch", 5, 3]);
+  });
+
+  it("multiplies transposed operands without writing the transpose", () => {
+    expect(product(x(2, 5, 3), w("b", 7, 5), { transA: true, transB: true }).shape).toEqual([2, 3, 7]);
+    expect(() => product(x(2, 5, 3), w("b", 7, 5), { transB: true })).toThrow("inner sizes 3 and 5 differ");
+  });
+
+  it("convolves forth and back over any number of axes", () => {
+    const window = { strides: [2], dilations: [3], before: [1], after: [2], group: 1 };
+    const y = convolution(x(2, 3, 16), w("w", 5, 3, 4), window);
+    expect(y.shape).toEqual([2, 5, 5]);
+    expect(convTranspose(y, w("w", 5, 3, 4), { ...window, outputPadding: [1] }).shape).toEqual([2, 3, 16]);
+  });
+
+  it("takes strided elements, and cuts off with negative pads", () => {
+    expect(strided(x(2, 9, 7), [1, 2], [1, 0], [3, 2], [3, 5]).shape).toEqual([2, 3, 2]);
+    expect(pad(x(2, 5), [0, -1, 1, 0]).shape).toEqual([3, 4]);
+  });
+
+  it("adds into places, one index for each update", () => {
+    const indices = input("indices", "i64", [2, 3]);
+    expect(scatterAdd(x(7, 3), indices, w("updates", 2, 3), 0).shape).toEqual([7, 3]);
+    expect(() => scatterAdd(x(7, 3), indices, w("updates", 3, 3), 0)).toThrow("indices [2, 3] for updates [3, 3]");
+  });
+
+  it("gives statistics and places as further outputs", () => {
+    const { normal, inverseStd } = normalize(x(2, 3, 5), 1e-5);
+    expect([normal.shape, inverseStd.shape]).toEqual([
+      [2, 3, 5],
+      [2, 3, 1],
+    ]);
+    expect(maxPoolIndices(x(2, 3, 6, 8), { kernel_shape: [2, 3] })).toMatchObject({
+      dtype: "i64",
+      shape: [2, 3, 5, 6],
+    });
+    expect(averagePool(x(2, 3, 6, 8), { kernel: [2, 4], stride: [2, 4] }).shape).toEqual([2, 3, 3, 2]);
+    expect(expand(x(3, 1), [2, 3, 5]).shape).toEqual([2, 3, 5]);
   });
 
   it("reduces chosen or all axes", () => {
