@@ -76,6 +76,8 @@ describe("parseSchedulerConfig", () => {
     [{ timestep_spacing: "uniform" }, /timestep_spacing/],
     [{ solver_order: 4 }, /solver_order/],
     [{ num_train_timesteps: 0 }, /num_train_timesteps/],
+    [{ beta_end: 1.5 }, /scheduler_config.json: noise schedule: beta \d+ is 1\.0/],
+    [{ trained_betas: [0.1, 0.2] }, /2 trained betas for 1000/],
     [{ variance_type: "learned_range" }, /variance_type/],
     [{ steps_offset: -1 }, /steps_offset/],
   ])("refuses %o by name", (change, message) => {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { CheckpointError } from "../errors.js";
 import { type SamplerOptions, samplerOptionsSchema } from "./sampler.js";
-import { betaSchedules, type NoiseScheduleConfig, predictionTypes } from "./schedule.js";
+import { betaSchedules, createNoiseSchedule, type NoiseScheduleConfig, predictionTypes } from "./schedule.js";
 import { timestepSpacings } from "./timesteps.js";
 
 /** The two things that a diffusers `scheduler_config.json` holds. */
@@ -92,7 +92,7 @@ export function parseSchedulerConfig(text: string): SchedulerConfig {
   if (!parsed.success) throw new CheckpointError(`scheduler_config.json: ${z.prettifyError(parsed.error)}`);
   const file = parsed.data;
   return {
-    noise: {
+    noise: requireSchedule({
       trainSteps: file.num_train_timesteps,
       betaSchedule: file.beta_schedule,
       betaStart: file.beta_start,
@@ -100,7 +100,7 @@ export function parseSchedulerConfig(text: string): SchedulerConfig {
       ...(file.trained_betas && { trainedBetas: file.trained_betas }),
       zeroTerminalSnr: file.rescale_betas_zero_snr ?? false,
       predictionType: file.prediction_type,
-    },
+    }),
     sampler: {
       timestepSpacing: file.timestep_spacing,
       stepsOffset: file.steps_offset,
@@ -115,6 +115,16 @@ export function parseSchedulerConfig(text: string): SchedulerConfig {
       timestepScaling: file.timestep_scaling,
     },
   };
+}
+
+/** Refuses numbers that give no schedule here, where they are the file's fault, and not later the caller's. */
+function requireSchedule(noise: NoiseScheduleConfig): NoiseScheduleConfig {
+  try {
+    createNoiseSchedule(noise);
+    return noise;
+  } catch (cause) {
+    throw new CheckpointError(`scheduler_config.json: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function parseObject(text: string): Record<string, unknown> {
