@@ -16,6 +16,12 @@
  * @packageDocumentation
  */
 
+// Datasets to train on
+export { Dataset, type DatasetIndex } from "./data/dataset.js";
+export { type EncodeOptions, encodeLatents } from "./data/encode-latents.js";
+export { type FaceSource, type FaceSourceOptions, loadFaceSource } from "./data/face-source.js";
+export { type PrepareOptions, prepareDataset } from "./data/prepare.js";
+// Sampling
 export type { SamplerOptions } from "./diffusion/sampler.js";
 export { type SamplerName, samplerNames } from "./diffusion/samplers.js";
 // Errors
@@ -79,3 +85,7 @@ export { type GenerationRecord, type ModelHashes, parseGenerationRecord } from "
 export type { FaceEmbedding, GenerateRequest } from "./pipeline/request.js";
 // Devices
 export { availableDevices, type Device, type ExecutionDevice } from "./runtime/devices.js";
+// Training
+export { type Configs, type Method, parseTrainConfig, readTrainConfig } from "./train/config.js";
+export type { RunResult, TrainProgress } from "./train/loop.js";
+export { type TrainOptions, trainArc2Face, trainAutoencoder, trainBase } from "./train/methods.js";
