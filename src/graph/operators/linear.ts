@@ -50,6 +50,10 @@ export const linearOperators = {
       if (channels !== perGroup * group) {
         throw new Mismatch(`the input has ${channels} channels, the weight expects ${perGroup * group}`);
       }
+      const bias = inputs[2];
+      if (bias && (bias.shape.length !== 1 || bias.shape[0] !== dimAt(weight, 0))) {
+        throw new Mismatch(`${dimAt(weight, 0)} output channels, but a bias [${bias.shape.join(", ")}]`);
+      }
       const spatial = x.shape.slice(2).map((dim, i): Dim => {
         if (typeof dim !== "number") throw new Mismatch(`spatial size "${dim}" must be known`);
         const pads = intsAttribute(attributes, "pads");

@@ -53,6 +53,7 @@ describe("shape inference", () => {
     const y = conv(x("batch", 3, 11, 8), w("w", 5, 3, 3, 3), w("b", 5), { stride: 2, padding: [0, 0, 1, 1] });
     expect(y.shape).toEqual(["batch", 5, 5, 4]);
     expect(() => conv(x(1, 3, 2, 8), w("w", 5, 3, 3, 3), undefined)).toThrow("a kernel of 3 does not fit into 2");
+    expect(() => conv(x(1, 3, 8, 8), w("w", 5, 3, 3, 3), w("b", 3))).toThrow("5 output channels, but a bias [3]");
   });
 
   it("reshapes, keeping one symbolic size", () => {

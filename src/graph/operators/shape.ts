@@ -48,8 +48,9 @@ function sliceLength(size: number, start: number, end: number, step: number): nu
 export const shapeOperators = {
   Reshape: {
     type: "Reshape",
-    infer: (inputs) => {
+    infer: (inputs, attributes) => {
       const x = required(inputs, 0);
+      if (intAttribute(attributes, "allowzero", 0) !== 0) throw new Mismatch("allowzero is not supported");
       return [{ dtype: x.dtype, shape: reshaped(x.shape, constantNumbers(required(inputs, 1))) }];
     },
   },
