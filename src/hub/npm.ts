@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ReadEntry } from "tar";
+import type { ReadEntry, Parser as TarParser } from "tar";
 import { DownloadError } from "../errors.js";
 import { writeFileAtomic } from "../tensor/atomic-file.js";
 import type { DownloadOptions } from "./download.js";
@@ -37,7 +37,7 @@ export async function fetchPackageFile(
   const target = npmCachePath(settings, source);
   const config = { ...(await readNpmConfig()), ...(settings.offline ? { offline: true } : {}) };
   // npm's own code is large; it is loaded only when something is fetched.
-  const { default: pacote } = await import("pacote");
+  const [{ default: pacote }, { Parser }] = await Promise.all([import("pacote"), import("tar")]);
   const record = await withRetries(async () => {
     // Stops the transfer when an entry is refused; pacote has no other means.
     const refusal = new AbortController();
@@ -51,7 +51,7 @@ export async function fetchPackageFile(
       await writeFileAtomic(target, async (file) => {
         const extract = (tarball: NodeJS.ReadableStream) => {
           const listener = packageProgress(source.path, manifest.dist.unpackedSize, options);
-          return extractFile(tarball, source.path, name, file, listener);
+          return extractFile(Parser, tarball, source.path, name, file, listener);
         };
         content = await pacote.tarball.stream(spec, extract, { ...npmOptions, integrity, resolved });
         if (sha256 !== undefined && content.sha256 !== sha256) {
@@ -94,17 +94,18 @@ function restoreEnv(name: string, value: string | undefined): void {
 }
 
 /**
- * Copies one file of a tarball into an open file.
+ * Copies one file of a tarball into an open file. Listens from the moment it is called: a tarball that npm's cache lacks
+ * fails at once.
  * @returns its hash and size, once the whole tarball has been read and verified
  */
-async function extractFile(
+function extractFile(
+  Parser: typeof TarParser,
   tarball: NodeJS.ReadableStream,
   path: string,
   name: string,
   file: FileHandle,
   onUnpacked: (bytes: number) => void,
 ): Promise<{ sha256: string; bytes: number }> {
-  const { Parser } = await import("tar");
   return new Promise((resolve, reject) => {
     let unpackedBytes = 0;
     let copy: Promise<{ sha256: string; bytes: number }> | undefined;
