@@ -46,6 +46,13 @@ export {
 } from "./face/embed.js";
 export { type Face, FaceFinder, type FaceFinderOptions } from "./face/face-finder.js";
 export { assertSameRecogniser, cosine, type MeanIdentity, meanIdentity } from "./face/identity.js";
+export {
+  type Likeness,
+  type LikenessNetworks,
+  measureLikeness,
+  type RecognisedFace,
+  recogniseFaces,
+} from "./face/likeness.js";
 export { loadDetector } from "./face/load-detector.js";
 export type { HeadPose } from "./face/pose.js";
 export { assessQuality, type FaceQuality } from "./face/quality.js";
