@@ -46,3 +46,16 @@ export class DownloadError extends Arc2FaceError {
 export class DivergenceError extends Arc2FaceError {
   readonly code: string = "ERR_DIVERGED";
 }
+
+/** As many jobs wait as may. HTTP 429. */
+export class QueueFullError extends Arc2FaceError {
+  readonly code: string = "ERR_QUEUE_FULL";
+
+  /** @param retryAfterSeconds estimate of when there is room again */
+  constructor(
+    message: string,
+    readonly retryAfterSeconds: number,
+  ) {
+    super(message);
+  }
+}
