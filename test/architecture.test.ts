@@ -30,7 +30,21 @@ const allowed: Record<string, readonly string[]> = {
     "graph",
     "tensor",
   ],
-  server: ["pipeline", "face", "diffusion", "models", "image", "hub", "runtime", "graph", "tensor"],
+  jobs: [
+    "evaluation",
+    "identity",
+    "data",
+    "face",
+    "pipeline",
+    "diffusion",
+    "models",
+    "image",
+    "hub",
+    "runtime",
+    "graph",
+    "tensor",
+  ],
+  server: ["jobs", "pipeline", "face", "diffusion", "models", "image", "hub", "runtime", "graph", "tensor"],
   studio: [],
 };
 /** cli/ and the library's entry may import everything. */

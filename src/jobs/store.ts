@@ -1,14 +1,35 @@
 import type { Readable } from "node:stream";
 import { z } from "zod";
+import { InputError } from "../errors.js";
 
 /**
  * Name of a file in a store: segments of letters, digits, `.`, `_` and `-`, joined by `/`. No segment begins with a dot, so
- * that no key leads out of the store, and none meets a file that is being written.
+ * that no key leads out of the store; none ends in `.tmp`, as files do that are being written.
  */
 export const storeKeySchema = z
   .string()
   .max(512)
-  .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/, "is no key of a stored file");
+  .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/, "is no key of a stored file")
+  .refine((key) => !/\.tmp(?:\/|$)/i.test(key), "is no key of a stored file");
+
+/** @throws InputError if it is no key */
+export function checkKey(key: string): string {
+  const result = storeKeySchema.safeParse(key);
+  if (result.success) return key;
+  throw new InputError(`"${key}" ${result.error.issues[0]!.message}`);
+}
+
+/** @throws InputError if it is not a key and a `/` */
+export function checkPrefix(prefix: string): string {
+  if (prefix.endsWith("/")) return `${checkKey(prefix.slice(0, -1))}/`;
+  throw new InputError(`"${prefix}" is no prefix of stored files; it must end in /`);
+}
+
+/** @throws InputError if the range is not inside the file */
+export function checkRange({ key, byteLength }: StoredFile, { start, end }: ByteRange): void {
+  if (0 <= start && start <= end && end < byteLength) return;
+  throw new InputError(`bytes ${start} to ${end} are not inside the ${byteLength} bytes of ${key}`);
+}
 
 export interface StoredFile {
   readonly key: string;
