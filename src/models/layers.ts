@@ -12,6 +12,7 @@ import {
 } from "../graph/operators/index.js";
 import { describe, floats, size, type Value } from "../graph/value.js";
 import type { Initializer, Weights } from "../graph/weights.js";
+import { isWinogradQuicker, winogradConvolution } from "../graph/winograd.js";
 
 /** Layers: an operator, its parameters under the names that PyTorch gives them, and PyTorch's initialization. */
 
@@ -48,7 +49,15 @@ export function conv2d(w: Weights, x: Value, { outChannels, kernel, bias = true,
   const inChannels = size(x, 1);
   const init = fanIn(inChannels * kernel * kernel);
   const weight = w.get("weight", [outChannels, inChannels, kernel, kernel], init);
-  return conv(x, weight, bias ? w.get("bias", [outChannels], init) : undefined, options);
+  const shift = bias ? w.get("bias", [outChannels], init) : undefined;
+  const { stride = 1, padding = 0 } = options;
+  const pads = typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
+  // A weight that is trained is new at every run: ONNX Runtime cannot lay it out ahead, as it does with stored ones.
+  if (weight.origin.kind !== "input" || stride !== 1 || !isWinogradQuicker(x, weight, pads)) {
+    return conv(x, weight, shift, options);
+  }
+  const y = winogradConvolution(x, weight, pads);
+  return shift ? add(y, reshape(shift, [outChannels, 1, 1])) : y;
 }
 
 /**
