@@ -35,7 +35,8 @@ export interface ModelReport {
 export async function reportModel(name: string): Promise<ModelReport> {
   const known = findCatalogModel(name);
   const pulled = await findPulled(name);
-  const folder = pulled?.folder ?? (known ? undefined : await resolveFolder(name));
+  const mustBePulled = known !== undefined && known.bundled === undefined;
+  const folder = pulled?.folder ?? (mustBePulled ? undefined : await resolveFolder(name));
   // Of what was pulled, not all are generators.
   const isGenerator = folder !== undefined && (!pulled || pulled.files.some(({ path }) => path.startsWith("vae/")));
   return {

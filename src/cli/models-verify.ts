@@ -20,7 +20,8 @@ export const modelsVerify = command({
 In a folder of one's own, all files must be there and whole, and hold the weights that their configurations describe.`,
   async run([model = ""], { json }, context) {
     const { signal, stdout } = context;
-    const isPulled = findCatalogModel(model) !== undefined || (await findPulled(model)) !== undefined;
+    const known = findCatalogModel(model);
+    const isPulled = (known && !known.bundled) || (await findPulled(model)) !== undefined;
     if (!isPulled) {
       const weights = await checkModelFolder(await resolveFolder(model), { signal });
       if (json) printJson(context, weights);

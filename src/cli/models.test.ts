@@ -55,11 +55,17 @@ describe("a pulled repository", () => {
 
   test("is listed, with size and licences", async () => {
     const { stdout } = await cli(["models", "list"]);
-    expect(stdout).toMatch(/^NAME +MB +LICENCES +DESCRIPTION\narc2face +not pulled +The official/);
+    expect(stdout).toMatch(/^NAME +MB +LICENCES +DESCRIPTION\nmini .*\narc2face +not pulled +The official/);
     expect(stdout).toMatch(/\nhf:owner\/face-model +0\.\d +mit\n$/);
     const listed = JSON.parse((await cli(["models", "list", "--json"])).stdout);
-    expect(listed.map(({ name }: { name: string }) => name)).toEqual(["arc2face", "face-npm", source]);
-    expect(listed[2]).toMatchObject({ folder: join(cache, "models", "owner--face-model"), licences: ["mit"] });
+    expect(listed.map(({ name }: { name: string }) => name)).toEqual([
+      "mini",
+      "arc2face",
+      "face-npm",
+      "face-api",
+      source,
+    ]);
+    expect(listed[4]).toMatchObject({ folder: join(cache, "models", "owner--face-model"), licences: ["mit"] });
   });
 
   test("is described: files with origin, networks, recogniser", async () => {
@@ -235,7 +241,7 @@ describe("names and folders", () => {
     [["info", fixture("lora")], 1, "a model folder holds arc2face/"],
     [["verify", "no-such-model"], 2, "no folder"],
     [["verify", "arc2face"], 2, "has not been pulled"],
-    [["pull", "no-such-model"], 2, "the names are arc2face"],
+    [["pull", "no-such-model"], 2, "the names are mini, arc2face"],
     [["pull", "arc2face", "--part", "wings"], 2, 'no part "wings"'],
     [["fly"], 2, "unknown command 'fly'"],
   ])("%j: exit status %i", async (args, expected, message) => {

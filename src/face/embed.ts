@@ -28,7 +28,7 @@ export type CropTemplate = (typeof cropTemplates)[number];
 /** How far SphereFace's template lies left of ArcFace's: half of what 112 is wider than 96. */
 const sphereFaceShiftPx = 8;
 
-/** The embedding of the largest face in an image, and what it was made of. */
+/** The embedding of a face in an image, and what it was made of. */
 export interface EmbeddedFace extends Embedding {
   /** Undefined if the image was a crop already. */
   readonly face: Face | undefined;
@@ -37,10 +37,14 @@ export interface EmbeddedFace extends Embedding {
   readonly faceCount: number;
 }
 
+/** Which of the faces in an image is meant; they come largest first. Throws NoFaceError if there are none. */
+export type ChooseFace = (faces: readonly Face[]) => Face;
+
 /** Photo -> boxes -> landmarks -> aligned crop -> embedding. */
 export class FaceEmbedder {
   private constructor(
-    private readonly finder: FaceFinder | CropTemplate,
+    /** What finds faces, or how the crops lie that are given instead of photos. */
+    readonly finder: FaceFinder | CropTemplate,
     readonly recogniser: Recogniser,
   ) {}
 
@@ -49,12 +53,18 @@ export class FaceEmbedder {
    * @throws InputError, CheckpointError or DownloadError if one of them cannot be had
    */
   static async load(options: FaceEmbedderOptions = {}): Promise<FaceEmbedder> {
-    const finder = options.aligned ?? (await FaceFinder.load(options));
-    const recogniser = await Recogniser.load(options.recogniser, options).catch(async (error) => {
-      if (finder instanceof FaceFinder) await finder.release();
+    const loading = [
+      options.aligned ?? FaceFinder.load(options),
+      Recogniser.load(options.recogniser, options),
+    ] as const;
+    try {
+      return new FaceEmbedder(...(await Promise.all(loading)));
+    } catch (error) {
+      for (const loaded of await Promise.allSettled(loading)) {
+        if (loaded.status === "fulfilled" && typeof loaded.value !== "string") await loaded.value.release();
+      }
       throw error;
-    });
-    return new FaceEmbedder(finder, recogniser);
+    }
   }
 
   /** The networks' files, with their licences. */
@@ -68,12 +78,12 @@ export class FaceEmbedder {
   }
 
   /**
-   * Embeds the largest face.
+   * Embeds one face, by default the largest.
    * @throws NoFaceError if there is none; InputError if an image that should be a crop has another size
    */
-  async embed(image: Image, signal?: AbortSignal): Promise<EmbeddedFace> {
-    const { crop, face, faceCount } = await this.align(image, signal);
-    const [embedding] = await this.recogniser.embed([crop], signal);
+  async embed(image: Image, signal?: AbortSignal, choose: ChooseFace = largestFace): Promise<EmbeddedFace> {
+    const { crop, input, face, faceCount } = await this.align(image, signal, choose);
+    const [embedding] = await this.recogniser.embed([input], signal);
     const { calibration } = this.recogniser;
     return {
       ...embedding!,
@@ -89,16 +99,21 @@ export class FaceEmbedder {
     await Promise.all([finding, this.recogniser.release()]);
   }
 
+  /** @returns the ArcFace crop, by which quality is judged, and what the recogniser takes */
   private async align(
     image: Image,
     signal: AbortSignal | undefined,
-  ): Promise<{ crop: Image; face: Face | undefined; faceCount: number }> {
+    choose: ChooseFace,
+  ): Promise<{ crop: Image; input: Image; face: Face | undefined; faceCount: number }> {
     if (!(this.finder instanceof FaceFinder)) {
-      return { crop: toArcFaceCrop(image, this.finder), face: undefined, faceCount: 1 };
+      const crop = toArcFaceCrop(image, this.finder);
+      return { crop, input: this.recogniser.alignCrop(crop), face: undefined, faceCount: 1 };
     }
     const faces = await this.finder.find(image, signal);
-    const face = largestFace(faces);
-    return { crop: alignArcFace(image, face.points5), face, faceCount: faces.length };
+    const face = choose(faces);
+    const crop = alignArcFace(image, face.points5);
+    const input = this.recogniser.takesArcFace ? crop : this.recogniser.align(image, face.points5);
+    return { crop, input, face, faceCount: faces.length };
   }
 }
 

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { unstatedLicence } from "./record.js";
 
 /** One file of a named model. */
@@ -20,18 +21,31 @@ export interface CatalogFile {
 export interface CatalogModel {
   readonly name: string;
   readonly description: string;
+  /** Of a model that ships with this package: nothing is pulled. */
+  readonly bundled?: { readonly folder: string; readonly licence: string };
   readonly files: readonly CatalogFile[];
 }
 
+/** The model that serves where none is named. */
+export const defaultModel = "mini";
+
 const official = "hf:FoivosPar/Arc2Face";
 const stableDiffusion = "hf:stable-diffusion-v1-5/stable-diffusion-v1-5";
+const faceApiPackage = "npm:@vladmandic/face-api@1.7.15/model";
 const facePackage = "npm:faceplugin-face-recognition-js@0.0.1/model";
 
 /**
- * The models that can be pulled by name.
+ * The models that are known by name.
  * Source: the official Arc2Face release. Its folders keep their names; the recogniser goes where insightface looks for it.
  */
 export const catalog: readonly CatalogModel[] = [
+  {
+    name: defaultModel,
+    description:
+      "A small Arc2Face of our own that ships with this package: 128x128 pixels, for MobileFaceNet's embeddings",
+    bundled: { folder: "weights/mini", licence: "MIT" },
+    files: [],
+  },
   {
     name: "arc2face",
     description:
@@ -84,11 +98,36 @@ export const catalog: readonly CatalogModel[] = [
       },
     ],
   },
+  {
+    name: "face-api",
+    description: "dlib's 128-d face recogniser, which shares nothing with the 512-d ones, from an npm package",
+    files: [
+      {
+        path: "face_recognition_model-weights_manifest.json",
+        source: `${faceApiPackage}/face_recognition_model-weights_manifest.json`,
+        licence: "MIT",
+        sha256: "cbaffa501b0b9275a12b63357a6843e7e30c054e1c9151e1a5f879b26e32986b",
+      },
+      {
+        path: "face_recognition_model.bin",
+        source: `${faceApiPackage}/face_recognition_model.bin`,
+        licence: "MIT",
+        sha256: "b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
+      },
+    ],
+  },
 ];
 
 /** The named model, or undefined. */
 export function findCatalogModel(name: string): CatalogModel | undefined {
   return catalog.find((model) => model.name === name);
+}
+
+/** Absolute folder of a model that ships with this package; undefined if it is not such a model's name. */
+export function bundledFolder(name: string): string | undefined {
+  const bundled = findCatalogModel(name)?.bundled;
+  // The package's root lies two folders up, from the source and from the build.
+  return bundled && fileURLToPath(new URL(`../../${bundled.folder}`, import.meta.url));
 }
 
 /** The optional parts of a model, each once. */

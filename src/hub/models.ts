@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { InputError } from "../errors.js";
-import { findCatalogModel } from "./catalog.js";
+import { bundledFolder, findCatalogModel } from "./catalog.js";
 import type { ProgressListener } from "./download.js";
 import { hashFile } from "./hash.js";
 import { type FileRecord, fileBytes, fileRecordSchema, isMissing, readJson, readRecord, recordPath } from "./record.js";
@@ -105,7 +105,8 @@ export async function verifyModel(
  * @throws InputError if nothing was pulled there
  */
 export async function findModel(nameOrFolder: string): Promise<Model> {
-  const folder = pulledFolder(readHubSettings(), nameOrFolder) ?? parseLocalPath(nameOrFolder);
+  const folder =
+    bundledFolder(nameOrFolder) ?? pulledFolder(readHubSettings(), nameOrFolder) ?? parseLocalPath(nameOrFolder);
   const manifest = await readManifest(folder);
   if (!manifest) {
     throw new InputError(
@@ -116,10 +117,11 @@ export async function findModel(nameOrFolder: string): Promise<Model> {
   return { ...manifest, folder };
 }
 
-/** Folder in which the cache assembles a named model or a repository; undefined if `source` is neither. */
+/** Folder in which the cache assembles a named model or a repository; undefined if `source` is neither, or ships with this package. */
 export function pulledFolder(settings: HubSettings, source: string): string | undefined {
   const parent = join(settings.cacheFolder, "models");
-  if (findCatalogModel(source)) return join(parent, source);
+  const named = findCatalogModel(source);
+  if (named) return named.bundled === undefined ? join(parent, source) : undefined;
   if (!source.startsWith("hf:")) return undefined;
   const { repository, revision } = parseHubRepository(source);
   const suffix = revision === "main" ? "" : `@${encodeURIComponent(revision)}`;

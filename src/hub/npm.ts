@@ -19,14 +19,29 @@ export function npmCachePath(settings: HubSettings, { packageName, version, path
   return join(settings.cacheFolder, "npm", packageName, version, path);
 }
 
+/** The fetch before. */
+let last: Promise<unknown> = Promise.resolve();
+
 /**
  * Brings one file of an npm package into the cache, through the user's npm configuration: registry, tokens, proxy,
  * certificates, and npm's own cache, which spares the download when a second file is taken from the same package. The
- * tarball must have the integrity that the registry states. Only that file is written, and no script is run.
+ * tarball must have the integrity that the registry states. Only that file is written, and no script is run. Files that
+ * are asked for at once are taken in turn, so that a package is downloaded once.
  * @param sha256 what the file must hash to, if known
  * @throws DownloadError if the package, version or file does not exist, cannot be had, or has another hash
  */
-export async function fetchPackageFile(
+export function fetchPackageFile(
+  source: NpmFile,
+  sha256: string | undefined,
+  settings: HubSettings,
+  options: DownloadOptions,
+): Promise<{ path: string; record: FileRecord }> {
+  const fetched = last.then(() => fetchFile(source, sha256, settings, options));
+  last = fetched.catch(() => undefined);
+  return fetched;
+}
+
+async function fetchFile(
   source: NpmFile,
   sha256: string | undefined,
   settings: HubSettings,

@@ -173,7 +173,8 @@ describe("the catalog", () => {
       "exp_adapter",
       "ref_adapter",
     ]);
-    expect(findCatalogModel("face-npm")!.files.every(({ sha256: pinned }) => pinned?.length === 64)).toBe(true);
+    for (const name of ["face-npm", "face-api"])
+      expect(findCatalogModel(name)!.files.every(({ sha256: pinned }) => pinned?.length === 64)).toBe(true);
   });
 
   test("pulls the official layout from its repositories, and parts on request", async () => {
@@ -198,7 +199,7 @@ describe("the catalog", () => {
   });
 
   test("refuses unknown names and parts, and says which there are", async () => {
-    await expect(pullModel("arc3face")).rejects.toThrow(/names are arc2face, face-npm/);
+    await expect(pullModel("arc3face")).rejects.toThrow(/names are mini, arc2face, face-npm, face-api/);
     await expect(pullModel("arc2face", { parts: ["emoca"] })).rejects.toThrow(/its parts are recogniser, controlnet/);
   });
 

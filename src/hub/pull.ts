@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { copyFile, link, mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { DownloadError, InputError } from "../errors.js";
+import { CheckpointError, DownloadError, InputError } from "../errors.js";
 import { writeFileAtomic } from "../tensor/atomic-file.js";
-import { type CatalogModel, catalog, catalogParts, findCatalogModel } from "./catalog.js";
+import { bundledFolder, type CatalogModel, catalog, catalogParts, findCatalogModel } from "./catalog.js";
 import { fetchRepositoryFile, readRepository } from "./hugging-face.js";
 import { type Model, type ModelFile, manifestName, pulledFolder, readManifest } from "./models.js";
 import { fileBytes, unstatedLicence } from "./record.js";
@@ -22,9 +22,11 @@ export interface PullOptions extends Omit<ResolveOptions, "sha256"> {
  * Brings a model to this machine as a folder in its official layout: `models/NAME` in the cache, with what it holds and
  * where that came from in `origin.json`. What is there already is not fetched again.
  * @param source a name in the catalog, or `hf:OWNER/REPO[@REVISION]`
- * @throws InputError if the name or a part is unknown, DownloadError if a file cannot be had or has the wrong hash
+ * @throws InputError if the name or a part is unknown, or the model ships with this package; DownloadError if a file
+ * cannot be had or has the wrong hash
  */
 export async function pullModel(source: string, options: PullOptions = {}): Promise<Model> {
+  if (bundledFolder(source)) throw new InputError(`${source} ships with this package; there is nothing to pull`);
   const folder = pulledFolder(readHubSettings(), source);
   const named = findCatalogModel(source);
   if (folder && named) return pullCatalogModel(named, folder, options);
@@ -38,20 +40,29 @@ export async function pullModel(source: string, options: PullOptions = {}): Prom
  * @param source a name in the catalog, `hf:OWNER/REPO[@REVISION]`, `file:PATH` or the path of a folder; a folder that is
  * called like a model of the catalog is written `./NAME`
  * @returns its absolute path
- * @throws InputError if there is no such folder, and as {@link pullModel}
+ * @throws InputError if there is no such folder, CheckpointError if the package lacks a model that ships with it; and as
+ * {@link pullModel}
  */
 export async function resolveFolder(source: string, options: PullOptions = {}): Promise<string> {
+  const bundled = bundledFolder(source);
+  if (bundled !== undefined) {
+    if (await isFolder(bundled)) return bundled;
+    throw new CheckpointError(`the package has no folder ${bundled}, which is the model ${source}; install it again`);
+  }
   if (pulledFolder(readHubSettings(), source)) return (await pullModel(source, options)).folder;
   const folder = parseLocalPath(source);
-  const isFolder = await stat(folder).then(
-    (entry) => entry.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) {
+  if (!(await isFolder(folder))) {
     const names = catalog.map(({ name }) => name).join(", ");
     throw new InputError(`There is no folder ${folder}; give a model folder, hf:OWNER/REPO, or one of ${names}`);
   }
   return folder;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
 }
 
 async function pullCatalogModel(model: CatalogModel, folder: string, options: PullOptions): Promise<Model> {
