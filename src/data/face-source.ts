@@ -1,7 +1,6 @@
 import { FaceFinder } from "../face/face-finder.js";
 import { Recogniser, type RecogniserId } from "../face/recogniser.js";
 import type { LoadNetworkOptions } from "../face/weights-file.js";
-import { alignArcFace } from "../image/arcface.js";
 import { alignFfhq } from "../image/ffhq.js";
 import type { Image } from "../image/image.js";
 import { resizeImage } from "../image/resize.js";
@@ -44,7 +43,7 @@ export async function loadFaceSource(options: FaceSourceOptions): Promise<FaceSo
       const [face] = await finder.find(photo, signal);
       if (!face) return undefined;
       const crop = aligned ? await resizeImage(photo, sizePx, sizePx) : await alignFfhq(photo, face.landmarks, sizePx);
-      const [embedded] = await recogniser.embed([alignArcFace(photo, face.points5)], signal);
+      const [embedded] = await recogniser.embed([recogniser.align(photo, face.points5)], signal);
       return embedded && { crop, embedding: embedded.embedding };
     },
     async release() {

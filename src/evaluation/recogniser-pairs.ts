@@ -1,6 +1,6 @@
 import { InputError, NoFaceError } from "../errors.js";
 import type { FaceEmbedder } from "../face/embed.js";
-import { alignArcFace, arcFaceTemplate } from "../image/arcface.js";
+import { arcFaceTemplate } from "../image/arcface.js";
 import { decodeImage } from "../image/decode.js";
 import { f32 } from "../tensor/tensor.js";
 import type { VerificationPair } from "./lfw-pairs.js";
@@ -79,7 +79,8 @@ async function embedPhoto(
     const points = arcFaceTemplate.map(
       ([x, y]) => [image.widthPx / 2 + (x - 56) * scale, image.heightPx / 2 + (y - 56) * scale] as const,
     );
-    const [embedding] = await embedder.recogniser.embed([alignArcFace(image, points)], signal);
+    const { recogniser } = embedder;
+    const [embedding] = await recogniser.embed([recogniser.align(image, points)], signal);
     return { embedding: embedding!.embedding, isFound: false };
   }
 }

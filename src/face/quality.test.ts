@@ -35,7 +35,7 @@ function face({ scale = 2, yaw = 0 } = {}): Face {
   return { box: [0, 0, 1, 1], score: 1, landmarks, points5, disagreement: 0.01, rung: "as it is" };
 }
 
-const calibration = { threshold: 0.3, typicalNorm: 3, noiseNorm: 1 };
+const calibration = { threshold: 0.3, norms: { typical: 3, noise: 1 } };
 
 test("a large, sharp face that looks at the camera is faultless", () => {
   const quality = assessQuality({ crop: checks(4), face: face(), norm: 3.1, calibration });

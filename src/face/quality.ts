@@ -56,9 +56,9 @@ export function assessQuality(given: {
     parts.push({ value: -yaw, worst: -70, best: -20, reason: turned });
     parts.push({ value: -pitch, worst: -60, best: -20, reason: tilted });
   }
-  if (norm !== undefined && calibration) {
+  if (norm !== undefined && calibration?.norms) {
     const reason = "the recogniser makes little of the face; it may be covered, badly lit, or no face";
-    parts.push({ value: norm, worst: calibration.noiseNorm, best: calibration.typicalNorm, reason });
+    parts.push({ value: norm, worst: calibration.norms.noise, best: calibration.norms.typical, reason });
   }
   const rated = parts.map((part) => ({ score: rate(part), reason: part.reason })).sort((a, b) => a.score - b.score);
   const reasons = rated.filter(({ score }) => score < 0.5).map(({ reason }) => reason);

@@ -1,7 +1,9 @@
 import { CheckpointError, InputError } from "../errors.js";
-import { arcFaceSizePx } from "../image/arcface.js";
+import type { Point } from "../image/affine.js";
+import { arcFaceSizePx, arcFaceTemplate } from "../image/arcface.js";
 import { type Image, mirrorImage } from "../image/image.js";
 import type { Session } from "../runtime/session.js";
+import { type FaceCrop, faceCrops } from "./face-crop.js";
 import { type PixelScale, packRgb } from "./network-input.js";
 import { type LoadNetworkOptions, loadNetwork, type WeightsFile } from "./weights-file.js";
 
@@ -27,7 +29,7 @@ export interface RecogniserOptions extends LoadNetworkOptions {
    * MobileFaceNet, whose threshold was measured so; false for others, as the official Arc2Face embeds.
    */
   readonly mirrored?: boolean | undefined;
-  /** What the network takes. Default (x - 127.5) / 127.5, RGB, as insightface's do. */
+  /** What the network takes. Default for ArcFace crops: (x - 127.5) / 127.5, RGB, as insightface's do. */
   readonly pixelScale?: PixelScale | undefined;
   /** Most crops in one pass, where the network takes several at once. Default 16. */
   readonly batchSize?: number | undefined;
@@ -37,10 +39,8 @@ export interface RecogniserOptions extends LoadNetworkOptions {
 export interface Calibration {
   /** Cosine from which two photos show one person, most accurate on the 6,000 pairs of LFW. */
   readonly threshold: number;
-  /** Norm of a good photo's embedding. */
-  readonly typicalNorm: number;
-  /** Norm of an embedding of anything but a face. */
-  readonly noiseNorm: number;
+  /** Norms of a good photo's embedding, and of one of anything but a face; undefined if the norm tells nothing. */
+  readonly norms?: { readonly typical: number; readonly noise: number };
 }
 
 /**
@@ -49,12 +49,11 @@ export interface Calibration {
  * portraits upside down and on their side, taken for upright faces: 1.3 to 2.5.
  */
 const calibrations: Readonly<Record<string, Calibration>> = {
-  mobilefacenet: { threshold: 0.285, typicalNorm: 2.9, noiseNorm: 1.4 },
+  mobilefacenet: { threshold: 0.285, norms: { typical: 2.9, noise: 1.4 } },
+  "dlib-resnet": { threshold: 0.907 },
 };
 
-const defaultScale: PixelScale = { mean: 127.5, std: 127.5 };
-
-/** A network that tells people apart, given ArcFace crops. Source: Deng 2019 (ArcFace). */
+/** A network that tells people apart, given their faces cut as it wants them. Source: Deng 2019 (ArcFace). */
 export class Recogniser {
   readonly id: RecogniserId;
   /** Undefined for recognisers that nobody measured. */
@@ -65,6 +64,7 @@ export class Recogniser {
   private constructor(
     private readonly session: Session,
     readonly file: WeightsFile,
+    private readonly crop: FaceCrop,
     private readonly options: RecogniserOptions,
   ) {
     this.id = { name: file.name, sha256: file.sha256 };
@@ -74,22 +74,22 @@ export class Recogniser {
   }
 
   /**
-   * @param source `mobilefacenet` (default), `arcface` (the official one), or the source of any ONNX file that takes
-   *   [N, 3, 112, 112] and gives [N, E]
+   * @param source `mobilefacenet` (default), `arcface` (the official one), `dlib-resnet` (an independent one), or the
+   *   source of any ONNX file that takes [N, 3, 112, 112] and gives [N, E]
    * @throws CheckpointError if the file is another network; and as {@link loadNetwork}
    */
   static async load(source = "mobilefacenet", options: RecogniserOptions = {}): Promise<Recogniser> {
     const { session, file } = await loadNetwork(source, options);
     const [input, output] = [session.inputs[0]!.shape, session.outputs[0]!.shape];
-    const takesCrops = input.length === 4 && input.slice(1).join() === `3,${arcFaceSizePx},${arcFaceSizePx}`;
-    if (session.inputs.length !== 1 || !takesCrops || output.length !== 2 || typeof output[1] !== "number") {
+    const crop = faceCrops.find(({ sizePx }) => input.slice(1).join() === `3,${sizePx},${sizePx}`);
+    if (session.inputs.length !== 1 || !crop || output.length !== 2 || typeof output[1] !== "number") {
       await session.release();
       throw new CheckpointError(
         `${file.name} is no recogniser: it takes [${input.join(", ")}] and gives [${output.join(", ")}]; ` +
           "[N, 3, 112, 112] and [N, 512] are expected",
       );
     }
-    return new Recogniser(session, file, options);
+    return new Recogniser(session, file, crop, options);
   }
 
   get networkMs(): number {
@@ -97,15 +97,34 @@ export class Recogniser {
   }
 
   /**
+   * Cuts a face as this network takes it; most take ArcFace crops.
+   * @param points5 eyes, nose, mouth corners in ArcFace's order, in the image's pixels
+   */
+  align(image: Image, points5: readonly Point[]): Image {
+    return this.crop.align(image, points5);
+  }
+
+  /** What the network sees of an ArcFace crop, which may lack a little of the chin. */
+  alignCrop(crop: Image): Image {
+    return this.takesArcFace ? crop : this.crop.align(crop, arcFaceTemplate);
+  }
+
+  /** Whether faces are ArcFace crops to this network. */
+  get takesArcFace(): boolean {
+    return this.crop.sizePx === arcFaceSizePx;
+  }
+
+  /**
    * Embeds faces.
-   * @param crops ArcFace crops, 112x112
+   * @param crops as {@link align} cuts them: 112x112, if the network takes ArcFace crops
    * @throws InputError if a crop has another size
    */
   async embed(crops: readonly Image[], signal?: AbortSignal): Promise<Embedding[]> {
+    const { sizePx } = this.crop;
     for (const { widthPx, heightPx } of crops) {
-      if (widthPx !== arcFaceSizePx || heightPx !== arcFaceSizePx) {
+      if (widthPx !== sizePx || heightPx !== sizePx) {
         throw new InputError(
-          `A recogniser takes faces of 112x112 pixels, not ${widthPx}x${heightPx}; align them first.`,
+          `${this.id.name} takes faces of ${sizePx}x${sizePx} pixels, not ${widthPx}x${heightPx}; align them first.`,
         );
       }
     }
@@ -123,7 +142,7 @@ export class Recogniser {
   private async runAll(crops: readonly Image[], signal: AbortSignal | undefined): Promise<Float32Array[]> {
     const fixed = this.session.inputs[0]!.shape[0];
     const batchSize = typeof fixed === "number" ? fixed : (this.options.batchSize ?? 16);
-    const scale = this.options.pixelScale ?? defaultScale;
+    const scale = this.options.pixelScale ?? this.crop.pixelScale;
     const rows: Float32Array[] = [];
     for (let start = 0; start < crops.length; start += batchSize) {
       const batch = crops.slice(start, start + batchSize);

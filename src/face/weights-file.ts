@@ -4,6 +4,7 @@ import type { ProgressListener } from "../hub/download.js";
 import { resolveFile } from "../hub/resolve.js";
 import type { Device } from "../runtime/devices.js";
 import { Session } from "../runtime/session.js";
+import { isTfjsManifest, loadTfjsNetwork } from "./tfjs-network.js";
 
 export interface LoadNetworkOptions {
   /** Default `auto`. */
@@ -19,7 +20,7 @@ export interface LoadNetworkOptions {
 export interface WeightsFile {
   /** What people call it: a known name, else the file's name without its ending. */
   readonly name: string;
-  /** Of the file's content, hexadecimal; identifies the network. */
+  /** Of the file's content (of all its files, if there are several), hexadecimal; identifies the network. */
   readonly sha256: string;
   readonly licence: string;
   /** URL, `npm:NAME@VERSION/path` or `file:` URL. */
@@ -39,6 +40,7 @@ const knownNetworks: Readonly<Record<string, KnownNetwork>> = {
   "landmarks-68": { model: "face-npm", path: "fr_landmark.onnx" },
   mobilefacenet: { model: "face-npm", path: "fr_feature.onnx" },
   arcface: { model: "arc2face", path: "antelopev2/arcface.onnx" },
+  "dlib-resnet": { model: "face-api", path: "face_recognition_model-weights_manifest.json" },
 };
 
 /** Whether a network can be loaded by this name. */
@@ -57,19 +59,24 @@ export async function loadNetwork(
 ): Promise<{ session: Session; file: WeightsFile }> {
   const { device, threads, onDownload, signal } = options;
   const known = isKnownNetwork(source) ? knownNetworks[source] : undefined;
-  const { source: from, sha256: expected } = known ? findCatalogFile(known) : { source: withScheme(source) };
-  const { path, sha256, licence, origin } = await resolveFile(from, {
-    ...(expected === undefined ? {} : { sha256: expected }),
-    onProgress: onDownload,
-    signal,
-  });
-  const session = await Session.load(path, {
+  const { source: from, sha256: expected } = known
+    ? findCatalogFile(known)
+    : { source: withScheme(source), sha256: undefined };
+  const fetching = { onProgress: onDownload, signal };
+  const found = await resolveFile(from, { ...fetching, sha256: expected });
+  const { model, sha256 } = isTfjsManifest(found.path)
+    ? await loadTfjsNetwork(found, (path) => ({
+        ...fetching,
+        sha256: known && findCatalogFile({ model: known.model, path }).sha256,
+      }))
+    : { model: found.path, sha256: found.sha256 };
+  const session = await Session.load(model, {
     ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),
     ...(signal === undefined ? {} : { signal }),
   });
-  const name = nameOfHash(sha256) ?? (known ? source : basename(path, extname(path)));
-  return { session, file: { name, sha256, licence, origin } };
+  const name = nameOfHash(found.sha256) ?? (known ? source : basename(found.path, extname(found.path)));
+  return { session, file: { name, sha256, licence: found.licence, origin: found.origin } };
 }
 
 /** A copy of a known file keeps its known name, wherever it lies. */

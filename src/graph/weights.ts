@@ -1,7 +1,7 @@
 import { CheckpointError } from "../errors.js";
 import { TorchGenerator } from "../tensor/random.js";
 import type { SafetensorsFile } from "../tensor/safetensors.js";
-import { type Shape, tensor } from "../tensor/tensor.js";
+import { type Shape, type Tensor, tensor } from "../tensor/tensor.js";
 import { cast } from "./operators/elementwise.js";
 import { constant, input, type Value } from "./value.js";
 
@@ -82,6 +82,28 @@ export class FileWeights implements WeightSource {
   /** Keys of the file that no layer asked for. */
   unused(): string[] {
     return [...this.file.entries.keys()].filter((path) => !this.values.has(path));
+  }
+}
+
+/** Weights in memory, of a format that has to be decoded. They become part of the graph. */
+export class TensorWeights implements WeightSource {
+  constructor(
+    private readonly tensors: ReadonlyMap<string, Tensor<"f32">>,
+    /** The file that they come from. */
+    private readonly where: string,
+  ) {}
+
+  has(path: string): boolean {
+    return this.tensors.has(path);
+  }
+
+  get(path: string, shape: Shape): Value {
+    const found = this.tensors.get(path);
+    if (!found) {
+      throw new CheckpointError(`${this.where}: weight "${path}" is missing; the file holds another architecture`);
+    }
+    requireShape(path, shape, found.shape, this.where);
+    return constant(found, path);
   }
 }
 

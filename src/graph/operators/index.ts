@@ -19,7 +19,15 @@ export {
   product,
 } from "./linear.js";
 export { instanceNormalization, layerNormalization, normalize } from "./normalization.js";
-export { averagePool, maxPoolIndices, type ReduceOptions, reduceL2, reduceMean, reduceSum } from "./reduction.js";
+export {
+  averagePool,
+  maxPool,
+  maxPoolIndices,
+  type ReduceOptions,
+  reduceL2,
+  reduceMean,
+  reduceSum,
+} from "./reduction.js";
 export {
   concat,
   elements,

@@ -86,6 +86,10 @@ export const reduceL2 = (x: Value, options: ReduceOptions = {}): Value => reduce
 export const averagePool = (x: Value, options: { kernel: readonly number[]; stride: readonly number[] }): Value =>
   apply1(ops.AveragePool, [x], { kernel_shape: options.kernel, strides: options.stride });
 
+/** Largest values of windows, as {@link averagePool}. */
+export const maxPool = (x: Value, options: { kernel: readonly number[]; stride: readonly number[] }): Value =>
+  apply1(ops.MaxPool, [x], { kernel_shape: options.kernel, strides: options.stride });
+
 /** For each window of a MaxPool with these attributes, the place of its maximum in the flat data of x, i64. */
 export const maxPoolIndices = (x: Value, attributes: Attributes): Value =>
   apply(ops.MaxPool, [x], attributes, 2)[1] as Value;
