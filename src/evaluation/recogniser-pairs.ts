@@ -20,8 +20,11 @@ export interface EvaluatePairsOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** A photo: a path, or a file's content with a name. */
-export type PairPhoto = string | { readonly name: string; readonly bytes: Uint8Array };
+/** A photo: a path, a file's content with a name, or what reads the content when its turn comes. */
+export type PairPhoto =
+  | string
+  | { readonly name: string; readonly bytes: Uint8Array }
+  | { readonly name: string; readonly read: () => Promise<Uint8Array> };
 
 /** Photos in work at once: while one is in a network, the next is decoded. */
 const concurrency = 3;
@@ -66,7 +69,7 @@ async function embedPhoto(
   embedder: FaceEmbedder,
   signal: AbortSignal | undefined,
 ): Promise<{ embedding: Float32Array; isFound: boolean }> {
-  const image = await decodeImage(typeof photo === "string" ? photo : photo.bytes, { name: nameOf(photo) });
+  const image = await decodeImage(await contentOf(photo), { name: nameOf(photo) });
   try {
     return { embedding: (await embedder.embed(image, signal)).embedding, isFound: true };
   } catch (error) {
@@ -83,6 +86,11 @@ async function embedPhoto(
     const [embedding] = await recogniser.embed([recogniser.align(image, points)], signal);
     return { embedding: embedding!.embedding, isFound: false };
   }
+}
+
+async function contentOf(photo: PairPhoto): Promise<string | Uint8Array> {
+  if (typeof photo === "string") return photo;
+  return "bytes" in photo ? photo.bytes : photo.read();
 }
 
 function nameOf(photo: PairPhoto): string {

@@ -172,10 +172,15 @@ export class JobDatabase {
     this.run("UPDATE jobs SET status = 'queued' WHERE status = 'running'", []);
   }
 
-  /** Puts a file down. One that is new shows that the job gets on, and attempts are counted anew. */
+  /** Puts a file down. */
   addFile(id: string, file: ResultFile): void {
     const insert = "INSERT OR IGNORE INTO files (job, key, file) VALUES (?, ?, ?)";
-    if (this.run(insert, [id, file.key, JSON.stringify(file)]) === 0) return;
+    // One that was there already is no progress.
+    if (this.run(insert, [id, file.key, JSON.stringify(file)]) > 0) this.advance(id);
+  }
+
+  /** Counts attempts anew. */
+  advance(id: string): void {
     this.run("UPDATE jobs SET attempts = 1 WHERE id = ?", [id]);
   }
 

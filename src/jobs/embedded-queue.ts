@@ -206,6 +206,7 @@ export class EmbeddedQueue implements JobQueue {
         this.database.addFile(id, file);
         this.tell(id, { type: "changed" });
       },
+      advance: async () => this.database.advance(id),
     };
   }
 

@@ -36,7 +36,7 @@ export type Job<Kind extends JobKind = JobKind> = Extract<Task, { kind: Kind }> 
   /** When the latest attempt began. */
   readonly startedAtMs?: number | undefined;
   readonly finishedAtMs?: number | undefined;
-  /** Attempts begun since the job last finished a file: work that gets on is not counted against. */
+  /** Attempts, counted anew whenever something is finished: a job that gets on is not given up. */
   readonly attempts: number;
   /** What was finished, in the order of the keys; also while it runs, and if it failed. */
   readonly files: readonly ResultFile[];
@@ -47,7 +47,7 @@ export type Job<Kind extends JobKind = JobKind> = Extract<Task, { kind: Kind }> 
 /** How far a running job is. */
 export interface JobProgress {
   /** What is counted over the whole job. */
-  readonly unit: "steps" | "photos";
+  readonly unit: "images" | "photos";
   readonly done: number;
   readonly total: number;
   /** Steps done and to do for the images that are being made. */

@@ -27,7 +27,7 @@ export function describeError(error: unknown): JobError {
 export function workerLost(attempts: number): JobError {
   return {
     code: "ERR_WORKER_LOST",
-    message: `${attempts} attempts ended with their process, and none finished a file; ask for less, or give it more memory`,
+    message: `${attempts} attempts ended with their process, and none finished anything; ask for less, or give it more memory`,
   };
 }
 

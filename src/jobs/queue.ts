@@ -61,6 +61,8 @@ export interface JobReporter {
   preview(preview: JobPreview): void;
   /** A file is in the store. Telling it twice is telling it once. */
   file(file: ResultFile): Promise<void>;
+  /** Something is finished that no further attempt has to do, and that is no file of the job: attempts are counted anew. */
+  advance(): Promise<void>;
 }
 
 /** Does what a job asks. It may have run before: what is in the store is not made again. */
@@ -69,7 +71,7 @@ export type RunJob = (job: Job, reporter: JobReporter) => Promise<void>;
 export interface QueueOptions {
   /** Most jobs that wait; default 1000. */
   readonly maxQueued?: number | undefined;
-  /** Attempts without a finished file after which a job has failed; default 3. */
+  /** Attempts that finish nothing after which a job has failed; default 3. */
   readonly maxAttempts?: number | undefined;
   /** Wait before the second attempt, which doubles with each; default 1000 ms. */
   readonly retryDelayMs?: number | undefined;
