@@ -1,5 +1,4 @@
 import { encodeLatents } from "../data/encode-latents.js";
-import { InputError } from "../errors.js";
 import { openAutoencoder } from "../pipeline/model-folder.js";
 import { cacheFolder } from "../tensor/cache-folder.js";
 import { command, flag, required, withDefault } from "./command.js";
@@ -20,8 +19,6 @@ export const datasetEncode = command({
   async run([folder = ""], { autoencoder: source, mirror, device, json }, context) {
     const { signal } = context;
     const autoencoder = await openAutoencoder(source, cacheFolder());
-    if (autoencoder.kind !== "kl")
-      throw new InputError(`${source}/vae is an AutoencoderTiny; training takes AutoencoderKL`);
     const progress = new Progress(context);
     const onProgress = (work: { done: number; total: number }) =>
       progress.update({ label: "encoding", ...work, unit: "photos" });

@@ -1,4 +1,3 @@
-import { InputError } from "../errors.js";
 import { resolveFolder } from "../hub/pull.js";
 import { openModelFolder } from "../pipeline/model-folder.js";
 import { cacheFolder } from "../tensor/cache-folder.js";
@@ -26,10 +25,7 @@ export const trainArc2FaceCommand = command({
     const preset = new URL(`../../recipes/${path}.json`, import.meta.url);
     const config = await readTrainConfig("arc2face", presets.includes(path) ? preset : path);
     const start = await openModelFolder(await resolveFolder(source, { signal: context.signal }), cacheFolder());
-    const { autoencoder } = start;
-    if (autoencoder.kind !== "kl")
-      throw new InputError(`${source}: vae/ is an AutoencoderTiny; training takes AutoencoderKL`);
-    const model = { ...start, autoencoder, prompt: start.manifest.prompt };
+    const model = { ...start, prompt: start.manifest.prompt };
     await runWithProgress(options, context, (all) => trainArc2Face(config, kind, model, all));
   },
 });

@@ -1,4 +1,3 @@
-import { InputError } from "../errors.js";
 import { openAutoencoder } from "../pipeline/model-folder.js";
 import { cacheFolder } from "../tensor/cache-folder.js";
 import { readTrainConfig } from "../train/config.js";
@@ -20,8 +19,6 @@ export const trainBaseCommand = command({
   async run(_, { config: path, autoencoder: folder, projection: kind, ...options }, context) {
     const config = await readTrainConfig("base", path);
     const autoencoder = await openAutoencoder(folder, cacheFolder());
-    if (autoencoder.kind !== "kl")
-      throw new InputError(`${folder}/vae is an AutoencoderTiny; training takes AutoencoderKL`);
     await runWithProgress(options, context, (all) => trainBase(config, kind, autoencoder, all));
   },
 });

@@ -1,6 +1,6 @@
 import type { RunResult } from "../train/loop.js";
 import type { TrainOptions } from "../train/methods.js";
-import { flag, optional, required, withDefault } from "./command.js";
+import { flag, optional, repeated, required, withDefault } from "./command.js";
 import { type Context, printJson } from "./context.js";
 import { Progress } from "./progress.js";
 import { devices, oneOf, text, wholeNumber } from "./read-options.js";
@@ -9,7 +9,7 @@ import { version } from "./version.js";
 /** Options of all `train` commands. */
 export const trainOptions = {
   config: required("--config <file>", "recipe (JSON); see docs/training.md and recipes/", text),
-  data: required("--data <folder>", "dataset, made by arc2face dataset prepare", text),
+  data: repeated("--data <folder>", "dataset, made by arc2face dataset prepare; several are read as one", text),
   out: required("--out <folder>", "folder of the run: log, plot, samples, checkpoints, model", text),
   resume: flag("--resume", "go on with the run in the folder, from its newest checkpoint"),
   device: withDefault("--device <name>", `one of ${devices.join(", ")}`, oneOf(devices), "auto"),

@@ -51,8 +51,32 @@ export const datasetFiles = {
   skipped: "skipped.jsonl",
 } as const;
 
+/** What training reads: the rows of one dataset, or of several. */
+export interface FaceRows {
+  /** Folders, for messages. */
+  readonly name: string;
+  readonly count: number;
+  /** What all rows have. */
+  readonly index: Pick<DatasetIndex, "sizePx" | "embeddings" | "latents">;
+  /** Changes with any of the data. */
+  readonly sha256: string;
+  /** uint8 [sizePx, sizePx, 3] */
+  readImage(row: number): Promise<Uint8Array>;
+  /** float32 [E], unit norm */
+  readEmbedding(row: number): Promise<Float32Array>;
+  /**
+   * float32 [C, H, W], on the diffusion model's scale
+   * @param mirrored those of the mirror image, where the dataset has them
+   * @throws InputError if the latents were not computed
+   */
+  readLatents(row: number, mirrored: boolean): Promise<Float32Array>;
+  /** Which dataset a row is of, from 0. */
+  groupOf(row: number): number;
+  close(): Promise<void>;
+}
+
 /** Faces of one size with their embeddings, and on request their latents. Rows are read from disk when asked for. */
-export class Dataset {
+export class Dataset implements FaceRows {
   private constructor(
     readonly folder: string,
     readonly index: DatasetIndex,
@@ -93,25 +117,26 @@ export class Dataset {
     return new Dataset(folder, index, sha256, images, embeddings, latents);
   }
 
+  get name(): string {
+    return this.folder;
+  }
+
   get count(): number {
     return this.index.count;
   }
 
-  /** uint8 [sizePx, sizePx, 3] */
+  groupOf(): number {
+    return 0;
+  }
+
   readImage(row: number): Promise<Uint8Array> {
     return this.images.read(row);
   }
 
-  /** float32 [E], unit norm */
   readEmbedding(row: number): Promise<Float32Array> {
     return this.embeddings.read(row);
   }
 
-  /**
-   * float32 [C, H, W], on the diffusion model's scale
-   * @param mirrored those of the mirror image, where the dataset has them
-   * @throws InputError if the latents were not computed
-   */
   async readLatents(row: number, mirrored: boolean): Promise<Float32Array> {
     if (!this.latents) {
       throw new InputError(`${this.folder} holds no latents; run arc2face dataset encode with the autoencoder`);

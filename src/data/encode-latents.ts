@@ -3,12 +3,11 @@ import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { packRgb } from "../face/network-input.js";
 import { exportOnnx } from "../graph/export.js";
-import { mul, sub } from "../graph/operators/index.js";
 import { input } from "../graph/value.js";
 import { FileWeights, Weights } from "../graph/weights.js";
 import { hashFile } from "../hub/hash.js";
 import { image, mirrorImage } from "../image/image.js";
-import { encodeImage, type VaeConfig, vaeFactor } from "../models/vae.js";
+import { type Autoencoder, encode, latentFactor, toDiffusionScale } from "../models/autoencoder.js";
 import { Session, type SessionOptions } from "../runtime/session.js";
 import { writeFileAtomic } from "../tensor/atomic-file.js";
 import { cast } from "../tensor/convert.js";
@@ -18,7 +17,7 @@ import { Dataset, type DatasetIndex, datasetFiles } from "./dataset.js";
 import { RowFileWriter } from "./row-file.js";
 
 export interface EncodeOptions extends Pick<SessionOptions, "device" | "threads"> {
-  readonly autoencoder: { readonly config: VaeConfig; readonly weights: SafetensorsFile };
+  readonly autoencoder: Autoencoder & { readonly weights: SafetensorsFile };
   /** Also of each image's mirror image. */
   readonly mirror: boolean;
   readonly signal?: AbortSignal;
@@ -35,15 +34,15 @@ const saveEvery = 64;
  */
 export async function encodeLatents(folder: string, options: EncodeOptions): Promise<DatasetIndex> {
   const { autoencoder, mirror, signal, onProgress } = options;
-  const { config } = autoencoder;
+  const factor = latentFactor(autoencoder);
   const dataset = await Dataset.open(folder);
   const { sizePx } = dataset.index;
-  if (sizePx % vaeFactor(config) !== 0) {
+  if (sizePx % factor !== 0) {
     await dataset.close();
-    throw new InputError(`${folder}: images of ${sizePx} pixels do not divide into latents of ${vaeFactor(config)}`);
+    throw new InputError(`${folder}: images of ${sizePx} pixels do not divide into latents of ${factor}`);
   }
-  const side = sizePx / vaeFactor(config);
-  const shape: [number, number, number] = [config.latent_channels, side, side];
+  const side = sizePx / factor;
+  const shape: [number, number, number] = [autoencoder.config.latent_channels, side, side];
   const job = { autoencoder: await hashFile(autoencoder.weights.path, "sha256", signal), mirror };
   const path = join(folder, datasetFiles.latents);
   const done = await readProgress(folder, job);
@@ -81,10 +80,9 @@ export async function encodeLatents(folder: string, options: EncodeOptions): Pro
 }
 
 function loadEncoder({ autoencoder, mirror, device, threads }: EncodeOptions, sizePx: number): Promise<Session> {
-  const { config, weights } = autoencoder;
   const images = input("images", "f32", [mirror ? 2 : 1, 3, sizePx, sizePx]);
-  const { mean } = encodeImage(new Weights(new FileWeights(weights)), config, images);
-  const latents = mul(sub(mean, config.shift_factor ?? 0), config.scaling_factor);
+  const { mean } = encode(new Weights(new FileWeights(autoencoder.weights)), autoencoder, images);
+  const latents = toDiffusionScale(autoencoder, mean);
   return Session.load(exportOnnx({ inputs: [images], outputs: { latents } }), {
     ...(device && { device }),
     ...(threads !== undefined && { threads }),

@@ -6,6 +6,7 @@ import { fileKeys, parseConfig, unsupported } from "./config.js";
 import { conv2d } from "./layers.js";
 
 const positive = z.int().positive();
+const blocks = z.int().nonnegative();
 
 /** The `config.json` of diffusers' AutoencoderTiny (TAESD); defaults are diffusers' own. */
 const schema = z.strictObject({
@@ -15,8 +16,8 @@ const schema = z.strictObject({
   latent_channels: positive.default(4),
   encoder_block_out_channels: z.array(positive).min(1).default([64, 64, 64, 64]),
   decoder_block_out_channels: z.array(positive).min(1).default([64, 64, 64, 64]),
-  num_encoder_blocks: z.array(positive).default([1, 3, 3, 3]),
-  num_decoder_blocks: z.array(positive).default([3, 3, 3, 1]),
+  num_encoder_blocks: z.array(blocks).default([1, 3, 3, 3]),
+  num_decoder_blocks: z.array(blocks).default([3, 3, 3, 1]),
   scaling_factor: z.number().positive().default(1),
   /** Bounds of diffusers' 8-bit packing of latents; the networks do not use them. */
   latent_magnitude: z.number().optional(),
@@ -44,7 +45,7 @@ export const tinyAutoencoderFactor = (config: TinyAutoencoderConfig): number =>
  * Encodes images to latents.
  * Source: madebyollin/taesd; diffusers AutoencoderTiny.
  * @param image float [N, in_channels, H, W] in [-1, 1]
- * @returns float [N, latent_channels, H/8, W/8] on the diffusion model's scale
+ * @returns float [N, latent_channels, H/8, W/8], not scaled
  */
 export function encodeTiny(w: Weights, config: TinyAutoencoderConfig, image: Value): Value {
   const layers = new Sequence(w.at("encoder.layers"));
@@ -60,7 +61,7 @@ export function encodeTiny(w: Weights, config: TinyAutoencoderConfig, image: Val
 /**
  * Decodes latents to images.
  * Source: madebyollin/taesd; diffusers AutoencoderTiny.
- * @param latents float [N, latent_channels, h, w] on the diffusion model's scale
+ * @param latents float [N, latent_channels, h, w], divided by the scaling factor beforehand
  * @returns float [N, out_channels, 8h, 8w], about [-1, 1]
  */
 export function decodeTiny(w: Weights, config: TinyAutoencoderConfig, latents: Value): Value {

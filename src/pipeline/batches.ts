@@ -1,4 +1,4 @@
-import { latentFactor } from "./graphs.js";
+import { latentFactor } from "../models/autoencoder.js";
 import type { ModelFolder } from "./model-folder.js";
 import type { GenerationPlan } from "./request.js";
 

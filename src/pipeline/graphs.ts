@@ -1,14 +1,13 @@
 import { CheckpointError } from "../errors.js";
 import { exportOnnx } from "../graph/export.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
-import { add, clip, div } from "../graph/operators/index.js";
+import { clip } from "../graph/operators/index.js";
 import { input } from "../graph/value.js";
 import { FileWeights, type WeightSource, Weights } from "../graph/weights.js";
+import { decode, fromDiffusionScale } from "../models/autoencoder.js";
 import { projectFace } from "../models/projection.js";
-import { decodeTiny, tinyAutoencoderFactor } from "../models/tiny-autoencoder.js";
 import { unet } from "../models/unet.js";
-import { decodeLatents, vaeFactor } from "../models/vae.js";
-import type { AutoencoderFiles, ModelFolder } from "./model-folder.js";
+import type { ModelFolder } from "./model-folder.js";
 
 /** The three networks of the pipeline as ONNX models. All take a batch of any size; the UNet and the VAE one image size. */
 
@@ -44,17 +43,8 @@ export function unetModel(folder: ModelFolder, patch: Patch, height: number, wid
 export function decoderModel({ autoencoder }: ModelFolder, height: number, width: number): OnnxModel {
   const w = new Weights(new FileWeights(autoencoder.weights));
   const latents = input("latents", "f32", ["batch", autoencoder.config.latent_channels, height, width]);
-  const scaled = div(latents, autoencoder.config.scaling_factor);
-  const decoded =
-    autoencoder.kind === "tiny"
-      ? decodeTiny(w, autoencoder.config, scaled)
-      : decodeLatents(w, autoencoder.config, add(scaled, autoencoder.config.shift_factor ?? 0));
+  const decoded = decode(w, autoencoder, fromDiffusionScale(autoencoder, latents));
   return exportOnnx({ inputs: [latents], outputs: { image: clip(decoded, -1, 1) } });
-}
-
-/** Pixels per latent along one axis. */
-export function latentFactor(autoencoder: AutoencoderFiles): number {
-  return autoencoder.kind === "tiny" ? tinyAutoencoderFactor(autoencoder.config) : vaeFactor(autoencoder.config);
 }
 
 /** Adds LoRA updates to a network's weights. */

@@ -3,10 +3,9 @@ import { access, readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { parseSchedulerConfig, type SchedulerConfig, stableDiffusion15 } from "../diffusion/scheduler-config.js";
 import { CheckpointError } from "../errors.js";
+import { type Autoencoder, parseAutoencoder } from "../models/autoencoder.js";
 import { type ProjectionConfig, parseProjectionConfig } from "../models/projection.js";
-import { parseTinyAutoencoderConfig, type TinyAutoencoderConfig } from "../models/tiny-autoencoder.js";
 import { parseUNetConfig, type UNetConfig } from "../models/unet-config.js";
-import { parseVaeConfig, type VaeConfig } from "../models/vae.js";
 import { openSafetensors, type SafetensorsFile } from "../tensor/safetensors.js";
 import { convertTorchCheckpoint } from "../tensor/torch-checkpoint.js";
 import { type ModelManifest, parseManifest } from "./manifest.js";
@@ -18,9 +17,8 @@ export interface NetworkFiles<Config> {
   readonly weights: SafetensorsFile;
 }
 
-export type AutoencoderFiles =
-  | (NetworkFiles<VaeConfig> & { readonly kind: "kl" })
-  | (NetworkFiles<TinyAutoencoderConfig> & { readonly kind: "tiny" });
+/** An autoencoder and its weights on disk. */
+export type AutoencoderFiles = Autoencoder & { readonly weights: SafetensorsFile };
 
 /** Everything that a model folder holds, checked; no weights are read yet. */
 export interface ModelFolder {
@@ -75,12 +73,8 @@ export async function openModelFolder(folder: string, cacheFolder: string): Prom
  * @throws CheckpointError as {@link openModelFolder}
  */
 export async function openAutoencoder(folder: string, cacheFolder: string): Promise<AutoencoderFiles> {
-  const { config, weights } = await openNetwork(folder, ["vae"], (json) => json, cacheFolder);
-  const where = join(folder, "vae", "config.json");
-  const isTiny = (config as { _class_name?: unknown } | null)?._class_name === "AutoencoderTiny";
-  return isTiny
-    ? { kind: "tiny", config: parseTinyAutoencoderConfig(config, where), weights }
-    : { kind: "kl", config: parseVaeConfig(config, where), weights };
+  const { config, weights } = await openNetwork(folder, ["vae"], parseAutoencoder, cacheFolder);
+  return { ...config, weights };
 }
 
 async function openNetwork<Config>(

@@ -1,7 +1,8 @@
 import type { OnnxModel } from "../graph/onnx-model.js";
+import { latentFactor } from "../models/autoencoder.js";
 import { Session, type SessionOptions } from "../runtime/session.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
-import { decoderModel, encoderModel, latentFactor, type Patch, unetModel } from "./graphs.js";
+import { decoderModel, encoderModel, type Patch, unetModel } from "./graphs.js";
 import type { ModelFolder } from "./model-folder.js";
 
 export type NetworksOptions = Pick<SessionOptions, "device" | "threads">;
@@ -18,10 +19,24 @@ export interface Conditioning {
   readonly nobody: Float32Array;
 }
 
+/** A network for one size of images. */
+interface Network {
+  readonly name: "encoder" | "unet" | "decoder";
+  /** Another key is another graph in its place. */
+  readonly key: string;
+  readonly build: () => OnnxModel;
+}
+
 interface Loaded {
   readonly key: string;
   readonly session: Promise<Session>;
 }
+
+/**
+ * Networks with less weight are prepared all at once. Larger ones would take their peaks of memory at the same time, and
+ * each keeps all cores busy while it is loaded.
+ */
+const smallBytes = 256 * 2 ** 20;
 
 /**
  * The compiled networks of a model. Each is loaded when it is first needed and kept; of the UNet and of the decoder, the
@@ -42,7 +57,7 @@ export class Networks {
     const { prompt, embeddingSize } = this.folder.manifest;
     const rows = [prompt.unconditional, ...embeddings.map(() => prompt.tokens)];
     const tokens = BigInt64Array.from(rows.flat(), BigInt);
-    const { conditioning } = await this.run("encoder", "", () => encoderModel(this.folder, this.patch), signal, {
+    const { conditioning } = await this.run(this.encoder(), signal, {
       tokens: tensor("i64", [rows.length, prompt.tokens.length], tokens),
       // The first row holds no identity token, so its embedding is not looked at.
       faceEmbedding: stack([new Float32Array(embeddingSize), ...embeddings], [embeddingSize]),
@@ -66,8 +81,7 @@ export class Networks {
   ): Promise<Float32Array> {
     const [channels, height, width] = this.latentShape(size);
     const count = contexts.length;
-    const build = () => unetModel(this.folder, this.patch, height, width);
-    const { prediction } = await this.run("unet", `${width}x${height}`, build, signal, {
+    const { prediction } = await this.run(this.unet(size), signal, {
       latents: tensor("f32", [count, channels, height, width], latents),
       timesteps: tensor("f32", [count], new Float32Array(count).fill(timestep)),
       conditioning: stack(contexts, [
@@ -82,11 +96,10 @@ export class Networks {
   async decode(size: ImageSize, latents: Float32Array, signal?: AbortSignal): Promise<Float32Array> {
     const shape = this.latentShape(size);
     const [channels, height, width] = shape;
-    const build = () => decoderModel(this.folder, height, width);
     const pixels: Float32Array[] = [];
     for (let start = 0; start < latents.length; start += channels * height * width) {
       const one = latents.slice(start, start + channels * height * width);
-      const { image } = await this.run("decoder", `${width}x${height}`, build, signal, {
+      const { image } = await this.run(this.decoder(size), signal, {
         latents: tensor("f32", [1, ...shape], one),
       });
       pixels.push((image as Tensor<"f32">).data);
@@ -100,6 +113,16 @@ export class Networks {
     return [this.folder.unet.config.in_channels, heightPx / factor, widthPx / factor];
   }
 
+  /** Begins to load the networks, if they are small; failures are left to the runs. */
+  prepare(size: ImageSize, signal?: AbortSignal): void {
+    const { unet, encoder, autoencoder } = this.folder;
+    const tensors = [unet, encoder, autoencoder].flatMap(({ weights }) => [...weights.entries.values()]);
+    if (tensors.reduce((sum, { byteLength }) => sum + byteLength, 0) > smallBytes) return;
+    for (const network of [this.encoder(), this.unet(size), this.decoder(size)]) {
+      this.session(network, signal).catch(() => undefined);
+    }
+  }
+
   /** Frees the memory of all networks. */
   release(): Promise<void> {
     return this.exclusively(async () => {
@@ -108,26 +131,34 @@ export class Networks {
     });
   }
 
+  private encoder(): Network {
+    return { name: "encoder", key: "", build: () => encoderModel(this.folder, this.patch) };
+  }
+
+  private unet(size: ImageSize): Network {
+    const [, height, width] = this.latentShape(size);
+    const build = () => unetModel(this.folder, this.patch, height, width);
+    return { name: "unet", key: `${width}x${height}`, build };
+  }
+
+  private decoder(size: ImageSize): Network {
+    const [, height, width] = this.latentShape(size);
+    return { name: "decoder", key: `${width}x${height}`, build: () => decoderModel(this.folder, height, width) };
+  }
+
   private run(
-    name: string,
-    key: string,
-    build: () => OnnxModel,
+    network: Network,
     signal: AbortSignal | undefined,
     feeds: Record<string, Tensor>,
   ): Promise<Record<string, Tensor>> {
     return this.exclusively(async () => {
       signal?.throwIfAborted();
-      const session = await this.session(name, key, build, signal);
+      const session = await this.session(network, signal);
       return session.run(feeds, { signal });
     });
   }
 
-  private async session(
-    name: string,
-    key: string,
-    build: () => OnnxModel,
-    signal: AbortSignal | undefined,
-  ): Promise<Session> {
+  private async session({ name, key, build }: Network, signal: AbortSignal | undefined): Promise<Session> {
     const known = this.loaded.get(name);
     if (known?.key === key) return known.session;
     this.loaded.delete(name);

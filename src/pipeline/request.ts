@@ -4,7 +4,7 @@ import type { SamplerOptions, SamplerPlan } from "../diffusion/sampler.js";
 import { planSampling, type SamplerName } from "../diffusion/samplers.js";
 import { createNoiseSchedule } from "../diffusion/schedule.js";
 import { InputError } from "../errors.js";
-import { latentFactor } from "./graphs.js";
+import { latentFactor } from "../models/autoencoder.js";
 import type { ModelFolder } from "./model-folder.js";
 
 /** A face embedding: as many numbers as the model's recogniser gives (512). Its length is brought to 1. */

@@ -1,13 +1,13 @@
-import type { Dataset } from "../data/dataset.js";
+import type { FaceRows } from "../data/dataset.js";
 import { InputError } from "../errors.js";
 import { packRgb } from "../face/network-input.js";
 import { exportOnnx, type GraphInterface } from "../graph/export.js";
 import { add, clip, exp, mul } from "../graph/operators/index.js";
-import { input, type Value } from "../graph/value.js";
+import { floats, input, type Value } from "../graph/value.js";
 import { type Image, image, mirrorImage } from "../image/image.js";
 import { toImages } from "../image/network-output.js";
 import { contactSheet } from "../image/sheet.js";
-import { decodeLatents, encodeImage, type VaeConfig, vaeFactor } from "../models/vae.js";
+import { type Autoencoder, decode, encode, latentFactor } from "../models/autoencoder.js";
 import { Session } from "../runtime/session.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -20,6 +20,8 @@ import type { TrainableWeights } from "./weights.js";
 export interface AutoencoderTaskOptions {
   readonly batchSize: number;
   readonly klWeight: number;
+  /** Standard deviation of the noise that is added to the latents of an AutoencoderTiny, which has no log-variance. */
+  readonly latentNoise: number;
   readonly perceptual?:
     | { readonly network: GraphInterface; readonly weight: number; readonly sizePx?: number | undefined }
     | undefined;
@@ -44,23 +46,21 @@ export class AutoencoderTask implements TrainingTask {
 
   /** @throws InputError if the images do not divide into latents */
   constructor(
-    private readonly dataset: Dataset,
-    private readonly config: VaeConfig,
+    private readonly dataset: FaceRows,
+    private readonly autoencoder: Autoencoder,
     private readonly weights: TrainableWeights,
     private readonly options: AutoencoderTaskOptions,
   ) {
-    const { batchSize, klWeight, perceptual } = options;
+    const { batchSize, klWeight, latentNoise, perceptual } = options;
     const { sizePx } = dataset.index;
-    if (sizePx % vaeFactor(config) !== 0) {
-      throw new InputError(
-        `images of ${sizePx} pixels do not divide into latents of ${vaeFactor(config)}; choose another size`,
-      );
+    const factor = latentFactor(autoencoder);
+    if (sizePx % factor !== 0) {
+      throw new InputError(`images of ${sizePx} pixels do not divide into latents of ${factor}; choose another size`);
     }
-    const side = sizePx / vaeFactor(config);
     const images = input("images", "f32", [batchSize, 3, sizePx, sizePx]);
-    const noise = input("noise", "f32", [batchSize, config.latent_channels, side, side]);
-    const { mean, logvar } = encodeImage(this.network(), config, images);
-    const decoded = decodeLatents(this.network(), config, add(mean, mul(exp(mul(logvar, 0.5)), noise)));
+    const noise = input("noise", "f32", [batchSize, ...this.latentShape]);
+    const { mean, logvar = floats(2 * Math.log(latentNoise)) } = encode(this.network(), autoencoder, images);
+    const decoded = decode(this.network(), autoencoder, add(mean, mul(exp(mul(logvar, 0.5)), noise)));
     const l1 = l1Loss(decoded, images);
     const kl = klLoss(mean, logvar);
     const seen = perceptual && this.perceptualDistance(decoded, images, perceptual);
@@ -78,10 +78,9 @@ export class AutoencoderTask implements TrainingTask {
 
   async makeBatch(examples: readonly Example[], rng: TorchGenerator): Promise<Record<string, Tensor>> {
     const pictures = await Promise.all(examples.map(({ row, mirrored }) => this.readImage(row, mirrored)));
-    const side = this.dataset.index.sizePx / vaeFactor(this.config);
     return {
       images: packRgb(pictures, pixelScale),
-      noise: rng.randn([examples.length, this.config.latent_channels, side, side]),
+      noise: rng.randn([examples.length, ...this.latentShape]),
     };
   }
 
@@ -107,8 +106,8 @@ export class AutoencoderTask implements TrainingTask {
     }
     const spread = Math.sqrt(squares / length - (sum / length) ** 2);
     const config = {
-      ...this.config,
-      _class_name: "AutoencoderKL",
+      ...this.autoencoder.config,
+      _class_name: this.autoencoder.kind === "tiny" ? "AutoencoderTiny" : "AutoencoderKL",
       scaling_factor: Number((1 / spread).toPrecision(6)),
     };
     await exportModel(folder, {
@@ -121,6 +120,12 @@ export class AutoencoderTask implements TrainingTask {
 
   async release(): Promise<void> {
     await (await this.session)?.release();
+  }
+
+  /** [C, h, w] */
+  private get latentShape(): readonly [number, number, number] {
+    const side = this.dataset.index.sizePx / latentFactor(this.autoencoder);
+    return [this.autoencoder.config.latent_channels, side, side];
   }
 
   private network() {
@@ -163,8 +168,8 @@ export class AutoencoderTask implements TrainingTask {
   private load(): Promise<Session> {
     const { sizePx } = this.dataset.index;
     const images = input("images", "f32", [1, 3, sizePx, sizePx]);
-    const { mean } = encodeImage(this.network(), this.config, images);
-    const pixels = clip(decodeLatents(this.network(), this.config, mean), -1, 1);
+    const { mean } = encode(this.network(), this.autoencoder, images);
+    const pixels = clip(decode(this.network(), this.autoencoder, mean), -1, 1);
     const trained = this.parameters.map(({ value }) => value);
     return Session.load(exportOnnx({ inputs: [images, ...trained], outputs: { mean, pixels } }));
   }

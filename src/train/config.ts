@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { predictionTypes } from "../diffusion/schedule.js";
 import { CheckpointError, InputError } from "../errors.js";
+import { parseAutoencoder } from "../models/autoencoder.js";
 import { parseProjectionConfig } from "../models/projection.js";
 import { parseUNetConfig } from "../models/unet-config.js";
-import { parseVaeConfig } from "../models/vae.js";
 
 const count = z.int().positive();
 const share = z.number().min(0).max(1);
@@ -66,6 +66,11 @@ const common = {
     })
     .nullable()
     .prefault({}),
+  /**
+   * Large networks take a step stage by stage, with weights and moments outside of the session. Absent: `never` for small
+   * networks, `disk` for large ones.
+   */
+  offload: z.enum(["never", "memory", "disk"]).optional(),
   parameters: z
     .array(
       z.strictObject({
@@ -78,7 +83,14 @@ const common = {
     .default([]),
   /** How the weights of the finished model are stored. */
   exportDType: z.enum(["f32", "f16"]).default("f32"),
-  checkpoints: z.strictObject({ every: count.default(1000), keep: count.default(3) }).prefault({}),
+  checkpoints: z
+    .strictObject({
+      every: count.default(1000),
+      keep: count.default(3),
+      /** Write the model folder with every checkpoint, not only at the end. */
+      exportModel: z.boolean().default(false),
+    })
+    .prefault({}),
   samples: z
     .strictObject({
       every: count.default(1000),
@@ -95,10 +107,12 @@ const onnx = z.string();
 /** `train autoencoder`. Source: Rombach 2022 §3.1. */
 const autoencoderSchema = z.strictObject({
   ...common,
-  autoencoder: network(parseVaeConfig),
+  autoencoder: network(parseAutoencoder),
   loss: z
     .strictObject({
       kl: rate.default(1e-6),
+      /** Noise on the latents of an AutoencoderTiny; AutoencoderKL learns its own. */
+      latentNoise: z.number().positive().default(0.1),
       perceptual: z.strictObject({ network: onnx, weight: rate, sizePx: count.optional() }).optional(),
     })
     .prefault({}),
@@ -133,6 +147,8 @@ const diffusion = {
         .optional(),
     })
     .prefault({}),
+  /** Tokens for each dataset in place of the prompt's: a word that tells one kind of photo from another. */
+  prompts: z.array(tokens).min(1).optional(),
   /** Share of the images that are trained without an identity, for guidance. */
   identityDropout: share.default(0.1),
   /** Standard deviation of the noise that is added to embeddings, as a share of their length. */

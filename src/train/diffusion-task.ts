@@ -1,4 +1,4 @@
-import type { Dataset } from "../data/dataset.js";
+import type { FaceRows } from "../data/dataset.js";
 import { createNoiseSchedule, type NoiseSchedule, type NoiseScheduleConfig } from "../diffusion/schedule.js";
 import { addNoise, minSnrWeight, vTarget } from "../diffusion/targets.js";
 import { CheckpointError, InputError } from "../errors.js";
@@ -6,10 +6,10 @@ import type { GraphInterface } from "../graph/export.js";
 import { add, div, mul, reduceMean, reshape, slice, sqrt, sub } from "../graph/operators/index.js";
 import { input, type Value } from "../graph/value.js";
 import { FileWeights, Weights } from "../graph/weights.js";
+import { type Autoencoder, decode, fromDiffusionScale } from "../models/autoencoder.js";
 import { type ProjectionConfig, projectFace } from "../models/projection.js";
 import { unet } from "../models/unet.js";
 import type { UNetConfig } from "../models/unet-config.js";
-import { decodeLatents, type VaeConfig } from "../models/vae.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import type { SafetensorsFile } from "../tensor/safetensors.js";
 import { f32, type Tensor, tensor } from "../tensor/tensor.js";
@@ -37,7 +37,7 @@ export interface DiffusionNetworks {
   readonly unet: NetworkStart<UNetConfig>;
   readonly projection: NetworkStart<ProjectionConfig>;
   /** Not trained. */
-  readonly autoencoder: { readonly config: VaeConfig; readonly weights: SafetensorsFile };
+  readonly autoencoder: Autoencoder & { readonly weights: SafetensorsFile };
   readonly prompt: Prompt;
 }
 
@@ -45,6 +45,8 @@ export interface DiffusionTaskOptions {
   readonly batchSize: number;
   readonly noise: NoiseScheduleConfig;
   readonly minSnrGamma?: number | undefined;
+  /** Tokens for each dataset, in place of the prompt's. */
+  readonly prompts?: readonly (readonly number[])[] | undefined;
   readonly identityDropout: number;
   readonly embeddingNoise: number;
   readonly identity?:
@@ -74,7 +76,7 @@ export class DiffusionTask implements TrainingTask {
 
   /** @throws InputError or CheckpointError if dataset and networks do not fit each other */
   constructor(
-    private readonly dataset: Dataset,
+    private readonly dataset: FaceRows,
     private readonly networks: DiffusionNetworks,
     private readonly weights: TrainableWeights,
     private readonly options: DiffusionTaskOptions,
@@ -133,7 +135,7 @@ export class DiffusionTask implements TrainingTask {
       if (isDropped[i]) return new Float32Array(size);
       return jitter ? moved(face, jitter.subarray(i * size, (i + 1) * size), embeddingNoise) : face;
     });
-    const rows = isDropped.map((dropped) => (dropped ? prompt.unconditional : prompt.tokens));
+    const rows = examples.map(({ row }, i) => (isDropped[i] ? prompt.unconditional : this.tokensOf(row)));
     const alpha = timesteps.map((t) => Math.sqrt(schedule.alphasCumprod[t] as number));
     return {
       latents: f32(shape, addNoise(schedule, clean, noise, timesteps)),
@@ -174,7 +176,10 @@ export class DiffusionTask implements TrainingTask {
       {
         folder: "vae",
         file,
-        config: { ...autoencoder.config, _class_name: "AutoencoderKL" },
+        config: {
+          ...autoencoder.config,
+          _class_name: autoencoder.kind === "tiny" ? "AutoencoderTiny" : "AutoencoderKL",
+        },
         weights: autoencoder.weights,
       },
     ];
@@ -202,7 +207,7 @@ export class DiffusionTask implements TrainingTask {
   private get latentShape(): readonly [number, number, number] {
     const { latents } = this.dataset.index;
     if (!latents) {
-      throw new InputError(`${this.dataset.folder} holds no latents; run arc2face dataset encode with the autoencoder`);
+      throw new InputError(`${this.dataset.name} holds no latents; run arc2face dataset encode with the autoencoder`);
     }
     const { in_channels: channels, out_channels: out } = this.networks.unet.config;
     if (
@@ -225,11 +230,16 @@ export class DiffusionTask implements TrainingTask {
     return unet(this.weights.network("unet", denoiser.weights), denoiser.config, latents, timesteps, conditioning);
   }
 
+  private tokensOf(row: number): readonly number[] {
+    const { prompts } = this.options;
+    return prompts?.[this.dataset.groupOf(row)] ?? this.networks.prompt.tokens;
+  }
+
   /** Latents on the diffusion model's scale to images, by the frozen autoencoder. */
   private decode(latents: Value): Value {
-    const { config, weights } = this.networks.autoencoder;
-    const scaled = add(div(latents, config.scaling_factor), config.shift_factor ?? 0);
-    return decodeLatents(new Weights(new FileWeights(weights)), config, scaled);
+    const { autoencoder } = this.networks;
+    const weights = new Weights(new FileWeights(autoencoder.weights));
+    return decode(weights, autoencoder, fromDiffusionScale(autoencoder, latents));
   }
 
   /** How far the faces of decoded predictions are from those that were asked for, where noise is low. */

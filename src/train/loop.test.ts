@@ -10,11 +10,11 @@ import { Dataset } from "../data/dataset.js";
 import { DivergenceError, InputError } from "../errors.js";
 import { Arc2Face } from "../pipeline/arc2face.js";
 import { openSafetensors, readTensor } from "../tensor/safetensors.js";
-import { type Autoencoder, type TrainOptions, trainBase } from "./methods.js";
+import { type FrozenAutoencoder, type TrainOptions, trainBase } from "./methods.js";
 
 const folder = mkdtempSync(join(tmpdir(), "arc2face-train-"));
 const data = join(folder, "data");
-let autoencoder: Autoencoder;
+let autoencoder: FrozenAutoencoder;
 beforeAll(async () => {
   autoencoder = await tinyAutoencoder();
   await writeDataset(data);
@@ -23,7 +23,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const run = (name: string, recipe: ReturnType<typeof tinyRecipe>, options: Partial<TrainOptions> = {}) =>
   trainBase(recipe, "encoder", autoencoder, {
-    data,
+    data: [data],
     out: join(folder, name),
     resume: false,
     version: "test",
@@ -49,7 +49,7 @@ describe("resume", () => {
         "--import",
         "tsx",
         join(import.meta.dirname, "../../test/support/train-until-killed.ts"),
-        data,
+        data: [data],
         join(folder, "killed"),
       ],
       { stdio: "inherit" },
@@ -150,14 +150,14 @@ it("learns eight images by heart: a loss below 0.02, and the pipeline reproduces
 
 describe("bad input", () => {
   it("says what is wrong with the data", async () => {
-    await expect(run("none", resumed, { data: join(folder, "nothing") })).rejects.toThrow(/is no dataset; make one/);
+    await expect(run("none", resumed, { data: [join(folder, "nothing")] })).rejects.toThrow(/is no dataset; make one/);
     await expect(run("none", { ...resumed, sizePx: 32 })).rejects.toThrow(/images of 16 pixels.*sizePx 32/);
     const other = {
       ...autoencoder,
       weights: { ...autoencoder.weights, path: fixture("tiny/vae/diffusion_pytorch_model.safetensors") },
     };
     await expect(
-      trainBase(resumed, "encoder", other, { data, out: join(folder, "none"), resume: false, version: "test" }),
+      trainBase(resumed, "encoder", other, { data: [data], out: join(folder, "none"), resume: false, version: "test" }),
     ).rejects.toThrow(/latents are of another autoencoder/);
     expect(await readdir(folder)).not.toContain("none");
   });
@@ -173,6 +173,6 @@ describe("bad input", () => {
   it("trains on one face", async () => {
     const single = join(folder, "single");
     await writeDataset(single, { count: 1 });
-    expect(await run("one", tinyRecipe(4, { steps: 2 }), { data: single })).toMatchObject({ step: 2 });
+    expect(await run("one", tinyRecipe(4, { steps: 2 }), { data: [single] })).toMatchObject({ step: 2 });
   });
 });

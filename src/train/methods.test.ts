@@ -17,7 +17,6 @@ const data = join(folder, "data");
 let start: StartingModel;
 beforeAll(async () => {
   const model = await openModelFolder(fixture("tiny"), join(folder, "cache"));
-  if (model.autoencoder.kind !== "kl") throw new Error("the fixture has an AutoencoderKL");
   start = { ...model, autoencoder: model.autoencoder, prompt: model.manifest.prompt };
   await writeDataset(data, { latentShape: [4, 4, 4], vae: fixture("tiny/vae/diffusion_pytorch_model.safetensors") });
 });
@@ -34,7 +33,7 @@ const recipe = {
 };
 const train = (name: string, changes: object, projection: "encoder" | "mlp" = "encoder") =>
   trainArc2Face(parseTrainConfig("arc2face", { ...recipe, ...changes }, "recipe"), projection, start, {
-    data,
+    data: [data],
     out: join(folder, name),
     resume: false,
     version: "test",
@@ -91,7 +90,7 @@ it("train autoencoder lowers the error, and measures the scaling factor", async 
   };
   const losses: number[] = [];
   const { model } = await trainAutoencoder(parseTrainConfig("autoencoder", config, "recipe"), {
-    data,
+    data: [data],
     out: join(folder, "vae"),
     resume: false,
     version: "test",
@@ -102,7 +101,6 @@ it("train autoencoder lowers the error, and measures the scaling factor", async 
   expect(weights.entries.get("decoder.conv_in.weight")?.dtype).toBe("f16");
 
   const autoencoder = await openAutoencoder(model as string, join(folder, "cache"));
-  if (autoencoder.kind !== "kl") throw new Error("an AutoencoderKL was trained");
   const { latents } = await encodeLatents(data, { autoencoder, mirror: true });
   expect(latents).toMatchObject({ shape: [4, 8, 8], mirrored: true });
   const dataset = await Dataset.open(data);

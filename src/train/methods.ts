@@ -1,14 +1,15 @@
 import { readFile } from "node:fs/promises";
-import { Dataset } from "../data/dataset.js";
+import type { FaceRows } from "../data/dataset.js";
+import { openRows } from "../data/joined-rows.js";
 import type { NoiseScheduleConfig } from "../diffusion/schedule.js";
 import { InputError } from "../errors.js";
 import type { GraphInterface } from "../graph/export.js";
 import { importOnnx } from "../graph/import.js";
 import { hashFile } from "../hub/hash.js";
 import { resolveFile } from "../hub/resolve.js";
+import type { Autoencoder } from "../models/autoencoder.js";
 import type { ProjectionConfig } from "../models/projection.js";
 import type { UNetConfig } from "../models/unet-config.js";
-import type { VaeConfig } from "../models/vae.js";
 import type { SafetensorsFile } from "../tensor/safetensors.js";
 import { AutoencoderTask } from "./autoencoder-task.js";
 import type { Arc2FaceConfig, AutoencoderConfig, BaseConfig, RunConfig } from "./config.js";
@@ -21,8 +22,8 @@ import { TrainableWeights } from "./weights.js";
 
 /** What every method is told besides its recipe. */
 export interface TrainOptions extends RunOptions {
-  /** Folder of the dataset. */
-  readonly data: string;
+  /** Folders of the datasets, which are read as one. */
+  readonly data: readonly string[];
   /** Folder of the run. */
   readonly out: string;
   readonly resume: boolean;
@@ -31,28 +32,26 @@ export interface TrainOptions extends RunOptions {
 }
 
 /** A frozen autoencoder. */
-export interface Autoencoder {
-  readonly config: VaeConfig;
-  readonly weights: SafetensorsFile;
-}
+export type FrozenAutoencoder = Autoencoder & { readonly weights: SafetensorsFile };
 
 /** The networks of a model that training starts from. */
 export interface StartingModel {
   readonly unet: { readonly config: UNetConfig; readonly weights: SafetensorsFile };
   readonly encoder: { readonly config: ProjectionConfig; readonly weights: SafetensorsFile };
-  readonly autoencoder: Autoencoder;
+  readonly autoencoder: FrozenAutoencoder;
   readonly prompt: Prompt;
 }
 
 /** Trains the perceptual autoencoder of the base models. Source: Arc2Face §3.2; Rombach 2022 §3.1. */
 export async function trainAutoencoder(config: AutoencoderConfig, options: TrainOptions): Promise<RunResult> {
   return withDataset(config, options, async (dataset) => {
-    const { perceptual, kl } = config.loss;
+    const { perceptual, kl, latentNoise } = config.loss;
     const size = perceptual?.sizePx ?? dataset.index.sizePx;
     const network = perceptual && (await importNetwork(perceptual.network, [config.batchSize, 3, size, size]));
     const task = new AutoencoderTask(dataset, config.autoencoder, makeWeights(config), {
       batchSize: config.batchSize,
       klWeight: kl,
+      latentNoise,
       perceptual: perceptual && network && { ...perceptual, network: network.graph },
       samples: config.samples,
       exportDType: config.exportDType,
@@ -70,7 +69,7 @@ export async function trainAutoencoder(config: AutoencoderConfig, options: Train
 export async function trainBase(
   config: BaseConfig,
   projection: "encoder" | "mlp",
-  autoencoder: Autoencoder,
+  autoencoder: FrozenAutoencoder,
   options: TrainOptions,
 ): Promise<RunResult> {
   const chosen = config.projection[projection];
@@ -112,12 +111,12 @@ function trainDiffusion(
     const vae = await hashFile(networks.autoencoder.weights.path, "sha256");
     if (dataset.index.latents && dataset.index.latents.autoencoder !== vae) {
       throw new InputError(
-        `${options.data}: its latents are of another autoencoder; run arc2face dataset encode with this one`,
+        `${dataset.name}: its latents are of another autoencoder; run arc2face dataset encode with this one`,
       );
     }
     if (config.mirror && dataset.index.latents?.mirrored === false) {
       throw new InputError(
-        `${options.data}: no latents of mirrored images; run arc2face dataset encode --mirror, or set mirror to false`,
+        `${dataset.name}: no latents of mirrored images; run arc2face dataset encode --mirror, or set mirror to false`,
       );
     }
     const { identity, minSnrGamma } = config.loss;
@@ -152,14 +151,14 @@ function trainDiffusion(
 async function withDataset(
   config: RunConfig,
   options: TrainOptions,
-  make: (dataset: Dataset) => Promise<{ task: TrainingTask; method: string; hashes: Record<string, string> }>,
+  make: (dataset: FaceRows) => Promise<{ task: TrainingTask; method: string; hashes: Record<string, string> }>,
 ): Promise<RunResult> {
   const { data, out, resume, version } = options;
-  const dataset = await Dataset.open(data);
+  const dataset = await openRows(data);
   try {
     if (dataset.index.sizePx !== config.sizePx) {
       throw new InputError(
-        `${data} has images of ${dataset.index.sizePx} pixels; the recipe asks for sizePx ${config.sizePx}`,
+        `${dataset.name} has images of ${dataset.index.sizePx} pixels; the recipe asks for sizePx ${config.sizePx}`,
       );
     }
     const { task, method, hashes } = await make(dataset);

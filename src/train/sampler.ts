@@ -1,4 +1,4 @@
-import type { Dataset } from "../data/dataset.js";
+import type { FaceRows } from "../data/dataset.js";
 import { guidanceScaleAt, guide } from "../diffusion/guidance.js";
 import { type Denoise, sample } from "../diffusion/sample.js";
 import { planSampling } from "../diffusion/samplers.js";
@@ -18,7 +18,7 @@ import type { ReadWeight } from "./task.js";
 import type { TrainableWeights } from "./weights.js";
 
 export interface SamplerOptions {
-  readonly dataset: Dataset;
+  readonly dataset: FaceRows;
   /** [C, H, W] */
   readonly latentShape: readonly [number, number, number];
   readonly schedule: NoiseSchedule;
