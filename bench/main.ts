@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
 import { benchFaces } from "./faces.js";
 import { benchFull } from "./full.js";
+import { benchFullStep } from "./full-step.js";
 import { benchTrain } from "./train.js";
 
 /** Each benchmark prints figures of this machine in this run; compare ratios, not times of different runs. */
-const benches = { faces: benchFaces, full: benchFull, train: benchTrain };
+const benches = { faces: benchFaces, full: benchFull, step: benchFullStep, train: benchTrain };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

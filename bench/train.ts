@@ -32,15 +32,12 @@ export async function benchTrain({ python, runs, threads = availableParallelism(
   const ones = input("weights", "f32", [batch]);
   const { loss } = denoisingLoss(prediction, target, ones);
   const parameters = [...weights.parameters.values()];
-  const initial = Object.fromEntries(
-    await Promise.all(parameters.map(async (p) => [p.path, await p.initial()] as const)),
-  );
   const count = parameters.reduce((sum, { value }) => sum + elementCount(value.shape as number[]), 0);
 
   const step = await TrainStep.load(
     { inputs: [latents, target, timesteps, conditioning, ones], loss, metrics: {} },
     parameters,
-    initial,
+    async (name) => weights.parameters.get(name)?.initial(),
     { optimizer: { betas: [0.9, 0.999], epsilon: 1e-8, clipNorm: 1 }, ema: true, accumulate: 1, threads },
   );
   const feeds = {

@@ -12,7 +12,7 @@ import { apply, type Value } from "./value.js";
 export function substitute(outputs: readonly Value[], replacements: ReadonlyMap<Value, Value>): readonly Value[] {
   const renewed = new Map(replacements);
   const current = (value: Value): Value => renewed.get(value) ?? value;
-  for (const node of topologicalOrder(outputs)) {
+  for (const node of topologicalOrder(outputs, new Set(replacements.keys()))) {
     if (node.outputs.some((output) => renewed.has(output))) continue;
     const inputs = node.inputs.map((value) => value && current(value));
     if (inputs.every((value, i) => value === node.inputs[i])) continue;

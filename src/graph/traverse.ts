@@ -27,3 +27,12 @@ export function topologicalOrder(outputs: Iterable<Value>, given: ReadonlySet<Va
   }
   return order;
 }
+
+/** The values themselves and everything computed from them. @param order each node after the nodes it reads */
+export function dependents(values: Iterable<Value>, order: readonly Node[]): Set<Value> {
+  const found = new Set(values);
+  for (const { inputs, outputs } of order) {
+    if (inputs.some((value) => value && found.has(value))) for (const output of outputs) found.add(output);
+  }
+  return found;
+}

@@ -13,6 +13,7 @@ export type LoadedGraph = { thread: WorkerThread; origin: GraphOrigin } & Reques
 interface LoadOptions {
   readonly device: ExecutionDevice;
   readonly threads: number;
+  readonly keepMemory: boolean;
   /** Folder that the operator profile is written to, if one is. */
   readonly profileFolder: string | undefined;
   readonly compileCache: boolean;
@@ -24,8 +25,8 @@ interface LoadOptions {
  * compile to forms of their own when they load.
  */
 export async function loadGraph(graph: GraphFile, options: LoadOptions): Promise<LoadedGraph> {
-  const { device, threads, profileFolder, compileCache, signal } = options;
-  const shared = { device, threads, profilePrefix: profileFolder && `${profileFolder}/profile` };
+  const { device, threads, keepMemory, profileFolder, compileCache, signal } = options;
+  const shared = { device, threads, keepMemory, profilePrefix: profileFolder && `${profileFolder}/profile` };
   // An entry that was found but does not load is damaged, and made again once.
   while (device === "cpu" && compileCache) {
     const compiled = await compiledGraph(graph, readCompileCacheSettings(), signal);

@@ -17,7 +17,14 @@ async function canRun(device: ExecutionDevice): Promise<boolean> {
   const thread = takeThread();
   try {
     const source = { bytes: squareModel(), weightsFolder: undefined };
-    await thread.request("load", { source, optimized: false, device, threads: 1, profilePrefix: undefined });
+    await thread.request("load", {
+      source,
+      optimized: false,
+      device,
+      threads: 1,
+      keepMemory: true,
+      profilePrefix: undefined,
+    });
     const { outputs } = await thread.request("run", { feeds: { x: f32([2, 2], [0, 2, 3, 0]) }, outputs: ["y"] });
     return outputs.y?.data[0] === 6;
   } catch {

@@ -22,6 +22,8 @@ export interface LoadParameters {
   readonly optimized: boolean;
   readonly device: ExecutionDevice;
   readonly threads: number;
+  /** The CPU's memory arena stays between runs. */
+  readonly keepMemory: boolean;
   /** Path without extension that the operator profile is written to. */
   readonly profilePrefix: string | undefined;
 }

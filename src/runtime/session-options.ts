@@ -20,11 +20,12 @@ const spinMicroseconds = 200;
  * flushed to zero, because gradients and optimizer moments decay through them, and many CPUs are slow there.
  */
 export function sessionOptions(parameters: LoadParameters): OrtSessionOptions {
-  const { source, optimized, device, threads, profilePrefix } = parameters;
+  const { source, optimized, device, threads, keepMemory, profilePrefix } = parameters;
   return {
     executionProviders: [device],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    enableCpuMemArena: keepMemory,
     executionMode: "sequential",
     graphOptimizationLevel: optimized ? "disabled" : "all",
     // Errors reach the caller as exceptions; the library does not write to the terminal as well.

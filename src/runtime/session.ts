@@ -19,6 +19,8 @@ export interface SessionOptions {
   readonly compileCache?: boolean;
   /** Record the time of each operator; see {@link Session.endProfile}. Default false. */
   readonly profile?: boolean;
+  /** Keep working memory from run to run, on the CPU. Default true; false suits large graphs that take turns. */
+  readonly keepMemory?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -33,6 +35,8 @@ export interface RunOptions {
   readonly carryIf?: string;
   /** Names of the outputs to return. Default: all that are not carried. */
   readonly outputs?: readonly string[];
+  /** The feeds' memory goes to the worker instead of being copied, and is gone afterwards. Default false. */
+  readonly give?: boolean;
 }
 
 /** What a session has done so far. Times are in milliseconds of wall clock. */
@@ -81,13 +85,14 @@ export class Session {
   static async load(model: OnnxModel | string, options: SessionOptions = {}): Promise<Session> {
     const start = performance.now();
     const { device: requested = "auto", threads = defaultThreads(), compileCache = true, signal } = options;
+    const { keepMemory = true } = options;
     signal?.throwIfAborted();
     if (!Number.isInteger(threads) || threads < 1) throw new InputError(`threads must be 1 or more, not ${threads}.`);
     const device = requested === "auto" ? await automaticDevice() : requested;
     requireDevice(device);
     const graph = await openGraph(model);
     const profileFolder = options.profile ? await makeProfileFolder() : undefined;
-    const loaded = await loadGraph(graph, { device, threads, profileFolder, compileCache, signal }).catch(
+    const loaded = await loadGraph(graph, { device, threads, keepMemory, profileFolder, compileCache, signal }).catch(
       async (error) => {
         if (profileFolder !== undefined) await takeProfile(profileFolder);
         throw error;
@@ -104,24 +109,25 @@ export class Session {
 
   /**
    * Runs the graph.
-   * @param feeds a tensor for each input that the state does not hold; they are copied, and can be changed at once
+   * @param feeds a tensor for each input that the state does not hold; they are copied, and can be changed at once,
+   *   unless `give` says otherwise
    * @returns the outputs that are not carried
    * @throws InputError or ShapeError if inputs are missing, unknown, or of another dtype or shape
    * @throws DeviceError if the device fails or memory is short
    */
   async run(feeds: NamedTensors, options: RunOptions = {}): Promise<NamedTensors> {
-    const { signal, state, carry = {}, carryIf } = options;
+    const { signal, state, carry = {}, carryIf, give = false } = options;
     signal?.throwIfAborted();
     const thread = this.#requireThread("run");
     if (state && !state.belongsTo(thread)) throw new InputError("run: the state was made by another session.");
     checkFeeds(this.inputs, feeds, state?.names ?? []);
     checkCarry(this.inputs, this.outputs, carry, state?.names ?? []);
     const wanted = chooseOutputs(this.outputs, carry, options);
-    const copies = copyTensors(feeds);
+    const sent = give ? feeds : copyTensors(feeds);
     const { outputs, elapsedMs } = await thread.request(
       "run",
-      { feeds: copies, outputs: wanted, ...(state ? { state: { id: state.id, carry, carryIf } } : {}) },
-      { signal, transfer: buffersOf(copies) },
+      { feeds: sent, outputs: wanted, ...(state ? { state: { id: state.id, carry, carryIf } } : {}) },
+      { signal, transfer: buffersOf(sent) },
     );
     const { runs, totalRunMs } = this.#stats;
     this.#stats = { ...this.#stats, runs: runs + 1, lastRunMs: elapsedMs, totalRunMs: totalRunMs + elapsedMs };

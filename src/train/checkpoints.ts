@@ -4,7 +4,7 @@ import { z } from "zod";
 import { CheckpointError } from "../errors.js";
 import { hashFile } from "../hub/hash.js";
 import { writeFileAtomic } from "../tensor/atomic-file.js";
-import { openSafetensors, readTensor, writeSafetensors } from "../tensor/safetensors.js";
+import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../tensor/safetensors.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { StateEntry } from "./step.js";
 
@@ -22,10 +22,10 @@ const tensorsFile = "tensors.safetensors";
 const stateFile = "state.json";
 const folderName = (step: number) => `step-${String(step).padStart(9, "0")}`;
 
-/** A checkpoint that was found. */
+/** A checkpoint that was found. Its tensors are read one by one, because they may be larger than memory. */
 export interface Checkpoint {
   readonly step: number;
-  readonly tensors: Record<string, Tensor>;
+  readonly tensors: SafetensorsFile;
 }
 
 /** The newest checkpoints of a run. Each is a folder, written beside its place and renamed when it is whole. */
@@ -104,9 +104,7 @@ async function readCheckpoint(folder: string): Promise<Checkpoint> {
   if ((await hashFile(path, "sha256")) !== state.data.sha256) {
     throw new CheckpointError(`${path} was changed or damaged after it was written`);
   }
-  const tensors: Record<string, Tensor> = {};
-  for (const name of file.entries.keys()) tensors[name] = await readTensor(file, name);
-  return { step: state.data.step, tensors };
+  return { step: state.data.step, tensors: file };
 }
 
 function parseJson(text: string): unknown {

@@ -1,12 +1,13 @@
-import { CheckpointError, DivergenceError } from "../errors.js";
+import { DivergenceError } from "../errors.js";
 import type { SessionOptions } from "../runtime/session.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { RunConfig } from "./config.js";
+import { loadStep } from "./load-step.js";
 import { slotName } from "./optimizer.js";
 import { randomFor } from "./random.js";
 import type { RunFolder } from "./run-folder.js";
 import { emaDecayAt, learningRateAt } from "./schedules.js";
-import { type StepResult, TrainStep } from "./step.js";
+import type { OptimizationStep, StepResult } from "./step.js";
 import type { Example, ReadWeight, TrainingTask } from "./task.js";
 
 /** What a run reports after every update. */
@@ -52,7 +53,12 @@ export async function runTraining(
   const perUpdate = config.batchSize * config.accumulate;
   const steps = config.steps ?? Math.ceil(((config.epochs as number) * count) / perUpdate);
   const checkpoint = await folder.checkpoints.latest(onMessage);
-  const trainStep = await loadStep(task, config, checkpoint?.tensors, options);
+  const { device, threads } = options;
+  const trainStep = await loadStep(task, config, checkpoint?.tensors, {
+    statePath: folder.statePath,
+    ...(device && { device }),
+    ...(threads !== undefined && { threads }),
+  });
   try {
     let done = checkpoint?.step ?? 0;
     await folder.cutLog(done);
@@ -97,33 +103,8 @@ export async function runTraining(
   }
 }
 
-async function loadStep(
-  task: TrainingTask,
-  { optimizer, ema, accumulate }: RunConfig,
-  saved: Record<string, Tensor> | undefined,
-  { device, threads }: RunOptions,
-): Promise<TrainStep> {
-  const initial: Record<string, Tensor> = saved ?? {};
-  if (!saved) for (const { path, initial: read } of task.parameters) initial[path] = await read();
-  const step = await TrainStep.load(task.objective, task.parameters, initial, {
-    optimizer,
-    ema: ema !== null,
-    accumulate,
-    ...(device && { device }),
-    ...(threads !== undefined && { threads }),
-  });
-  const expected = new Set(step.entries.map(({ name }) => name));
-  const wrong =
-    saved && (Object.keys(saved).find((name) => !expected.has(name)) ?? [...expected].find((name) => !saved[name]));
-  if (wrong !== undefined) {
-    await step.release();
-    throw new CheckpointError(`the checkpoint is of another architecture: "${wrong}" is only in one of the two`);
-  }
-  return step;
-}
-
 /** The weights that samples and the finished model are made of. */
-async function readAverages(step: TrainStep, hasEma: boolean): Promise<ReadWeight> {
+async function readAverages(step: OptimizationStep, hasEma: boolean): Promise<ReadWeight> {
   const read = await step.reader();
   return (path) => read(hasEma ? slotName.ema(path) : path);
 }

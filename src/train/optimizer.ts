@@ -65,8 +65,16 @@ export function globalNorm(gradients: readonly Value[]): Value {
 }
 
 /** Factor that brings gradients of this norm down to `clipNorm`. Source: torch.nn.utils.clip_grad_norm_. */
-export function clipFactor(norm: Value, clipNorm: number): Value {
+function clipFactor(norm: Value, clipNorm: number): Value {
   return minimum(div(clipNorm, add(norm, 1e-6)), 1);
+}
+
+/**
+ * Factor on gradients that were added up over `accumulate` batches, whose mean has this norm: averaging, and clipping.
+ * @param norm float32 []
+ */
+export function gradientScale(norm: Value, { clipNorm }: AdamWOptions, accumulate: number): Value {
+  return mul(clipNorm === undefined ? 1 : clipFactor(norm, clipNorm), 1 / accumulate);
 }
 
 /** Whether a float32 [] is a number and finite, bool []. */

@@ -71,6 +71,11 @@ export class RunFolder {
     return join(this.path, "model");
   }
 
+  /** Scratch space for the state of large networks, while the run goes on. */
+  get statePath(): string {
+    return join(this.path, "state.tmp");
+  }
+
   async log(entry: LogEntry): Promise<void> {
     await appendFile(join(this.path, "log.jsonl"), `${JSON.stringify(entry)}\n`);
   }

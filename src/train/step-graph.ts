@@ -7,10 +7,10 @@ import {
   type AdamWOptions,
   adamW,
   adamWInputs,
-  clipFactor,
   emaUpdate,
   finite,
   globalNorm,
+  gradientScale,
   type Parameter,
   slotName,
   type Update,
@@ -71,8 +71,7 @@ export function stepGraph(
   const total = accumulate === 1 ? fresh : sums.map(({ next }) => next);
   const length = globalNorm(total);
   const norm = accumulate === 1 ? length : div(length, accumulate);
-  const clip = optimizer.clipNorm === undefined ? undefined : clipFactor(norm, optimizer.clipNorm);
-  const scale = mul(clip ?? 1, 1 / accumulate);
+  const scale = gradientScale(norm, optimizer, accumulate);
 
   const scalars = adamWInputs();
   const emaRate = input(emaRateInput, "f32", []);

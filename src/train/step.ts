@@ -36,10 +36,41 @@ export interface StateEntry {
 export interface TrainStepOptions extends StepGraphOptions, Pick<SessionOptions, "device" | "threads"> {}
 
 /**
- * An optimization step, compiled, with its state (parameters, moments, moving average) in the session's worker. A step
- * is one run of the session, or one for each batch where gradients are accumulated.
+ * First value of a tensor of the state: of a parameter by its path; of what the optimizer keeps for it by
+ * {@link slotName}, undefined at the start of a run.
  */
-export class TrainStep {
+export type InitialState = (name: string) => Promise<Tensor | undefined>;
+
+/** What changes from update to update. */
+export interface UpdateNumbers {
+  /** Counted from 1. */
+  readonly update: number;
+  readonly learningRate: number;
+  /** Share of the old average that is kept. */
+  readonly emaDecay: number;
+}
+
+/** An optimization step with its state (parameters, moments, moving average), wherever that is. */
+export interface OptimizationStep {
+  /** What a checkpoint holds: parameters by path, and what the optimizer keeps for each, under {@link slotName}. */
+  readonly entries: readonly StateEntry[];
+  /** Time so far that was spent inside ONNX Runtime, in milliseconds. */
+  readonly runMs: number;
+  /**
+   * One update.
+   * @param batches as many as `accumulate` says, each with a tensor for every input of the objective
+   */
+  run(batches: readonly Tensors[], numbers: UpdateNumbers): Promise<StepResult>;
+  /** The present values of the state's tensors, read as they are asked for. Only good until the next update. */
+  reader(): Promise<(name: string) => Promise<Tensor<"f32">>>;
+  release(): Promise<void>;
+}
+
+/**
+ * A step that is one graph, with the state in the session's worker: one run of the session, or one for each batch where
+ * gradients are accumulated. The quickest, but it holds the state twice, and gradients and activations of all layers.
+ */
+export class TrainStep implements OptimizationStep {
   private constructor(
     private readonly session: Session,
     private readonly state: SessionState,
@@ -48,45 +79,31 @@ export class TrainStep {
     private readonly places: readonly Place[],
   ) {}
 
-  /**
-   * @param initial parameters by path; also moments and averages, under their slot names, to go on from a checkpoint
-   * @throws CheckpointError if the initial values do not fit
-   */
+  /** @throws CheckpointError if the initial values do not fit */
   static async load(
     objective: Objective,
     parameters: readonly Parameter[],
-    initial: Tensors,
+    initial: InitialState,
     options: TrainStepOptions,
   ): Promise<TrainStep> {
     const graph = stepGraph(objective, parameters, options);
     const session = await Session.load(exportOnnx(graph.graph), options);
     const places = placesOf(graph.slots, options);
-    const state = await session.createState(
-      Object.fromEntries(places.map((place) => [place.slot, fill(place, initial)])),
-    );
+    const values: Tensors = {};
+    for (const place of places) values[place.slot] = await fill(place, initial);
+    const state = await session.createState(values);
     return new TrainStep(session, state, graph, options, places);
   }
 
-  /** What a checkpoint holds: parameters by path, and what the optimizer keeps for each, under {@link slotName}. */
   get entries(): readonly StateEntry[] {
     return this.places.flatMap(({ entries, isScratch }) => (isScratch ? [] : entries));
   }
 
-  /** Share of the time so far that was spent inside ONNX Runtime, in milliseconds. */
   get runMs(): number {
     return this.session.stats.totalRunMs;
   }
 
-  /**
-   * One update.
-   * @param batches as many as `accumulate` says, each with a tensor for every input of the objective
-   * @param update  counted from 1
-   * @param emaDecay share of the old average that is kept
-   */
-  async run(
-    batches: readonly Tensors[],
-    { update, learningRate, emaDecay }: { update: number; learningRate: number; emaDecay: number },
-  ): Promise<StepResult> {
+  async run(batches: readonly Tensors[], { update, learningRate, emaDecay }: UpdateNumbers): Promise<StepResult> {
     const { optimizer, ema, accumulate } = this.options;
     const scalars = {
       ...adamWFeeds(optimizer, learningRate, update),
@@ -107,17 +124,9 @@ export class TrainStep {
       results.push(toResult(outputs));
       if (!results.at(-1)?.isFinite) break;
     }
-    const mean = (pick: (result: StepResult) => number) =>
-      results.reduce((sum, result) => sum + pick(result), 0) / results.length;
-    const last = results.at(-1) as StepResult;
-    return {
-      ...last,
-      loss: mean(({ loss }) => loss),
-      metrics: mapValues(last.metrics, (_, name) => mean(({ metrics }) => metrics[name] as number)),
-    };
+    return { ...(results.at(-1) as StepResult), ...averageResults(results) };
   }
 
-  /** The present values of the state's tensors, read as they are asked for. Only good until the next update. */
   async reader(): Promise<(name: string) => Promise<Tensor<"f32">>> {
     const vectors = this.places.filter(({ entries }) => entries.length > 1);
     const packed = await this.state.read(vectors.map(({ slot }) => slot));
@@ -167,19 +176,27 @@ function placesOf(slots: readonly Slot[], { ema, accumulate }: StepGraphOptions)
 }
 
 /** The first value of an input of the state. */
-function fill({ shape, entries }: Place, initial: Tensors): Tensor {
+async function fill({ shape, entries }: Place, initial: InitialState): Promise<Tensor> {
   const filled = zeros("f32", shape);
   let offset = 0;
   for (const entry of entries) {
-    const given = initial[entry.name] ?? initial[entry.copyOf ?? ""];
-    if (given && (given.dtype !== "f32" || String(given.shape) !== String(entry.shape))) {
-      const found = `${given.dtype} [${given.shape}]`;
-      throw new CheckpointError(`"${entry.name}" is ${found}, the network has f32 [${entry.shape}]`);
-    }
-    if (given) filled.data.set(given.data as Float32Array, offset);
+    const given = await readInitial(entry, initial);
+    if (given) filled.data.set(given, offset);
     offset += elementCount(entry.shape);
   }
   return filled;
+}
+
+/** @throws CheckpointError if the value does not fit */
+export async function readInitial(
+  { name, shape, copyOf }: StateEntry & { readonly copyOf?: string },
+  initial: InitialState,
+): Promise<Float32Array | undefined> {
+  const given = (await initial(name)) ?? (copyOf === undefined ? undefined : await initial(copyOf));
+  if (given && (given.dtype !== "f32" || String(given.shape) !== String(shape))) {
+    throw new CheckpointError(`"${name}" is ${given.dtype} [${given.shape}], the network has f32 [${shape}]`);
+  }
+  return given?.data as Float32Array | undefined;
 }
 
 function takeEntry({ entries }: Place, name: string, whole: Tensor<"f32">): Tensor<"f32"> {
@@ -193,6 +210,16 @@ function takeEntry({ entries }: Place, name: string, whole: Tensor<"f32">): Tens
 function toResult(outputs: Tensors): StepResult {
   const { loss, gradientNorm, [finiteOutput]: finite, ...metrics } = mapValues(outputs, ({ data }) => Number(data[0]));
   return { loss: loss as number, gradientNorm: gradientNorm as number, isFinite: finite === 1, metrics };
+}
+
+/** Means of the loss and the metrics of several batches. */
+export function averageResults(results: readonly Pick<StepResult, "loss" | "metrics">[]) {
+  const mean = (pick: (result: Pick<StepResult, "loss" | "metrics">) => number) =>
+    results.reduce((sum, result) => sum + pick(result), 0) / results.length;
+  return {
+    loss: mean(({ loss }) => loss),
+    metrics: mapValues(results.at(-1)?.metrics ?? {}, (_, name) => mean(({ metrics }) => metrics[name] as number)),
+  };
 }
 
 function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A, name: string) => B): Record<string, B> {

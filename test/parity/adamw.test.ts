@@ -8,7 +8,9 @@ import { cast } from "../../src/tensor/convert.js";
 import { TorchGenerator } from "../../src/tensor/random.js";
 import type { Tensor } from "../../src/tensor/tensor.js";
 import { emaDecayAt } from "../../src/train/schedules.js";
-import { type StepResult, TrainStep } from "../../src/train/step.js";
+import { StagedStep } from "../../src/train/staged-step.js";
+import { MemoryStore, type VectorLengths } from "../../src/train/state-store.js";
+import { type OptimizationStep, type StepResult, TrainStep } from "../../src/train/step.js";
 import { expectClose } from "../support/close.js";
 import { need, readJson, readTensors } from "../support/fixtures.js";
 
@@ -39,7 +41,8 @@ function drawBatches(step: number, parts = 1): Record<string, Tensor>[] {
   );
 }
 
-async function loadStep(accumulate: number): Promise<TrainStep> {
+/** A step in one graph, or in stages of some bytes. */
+async function loadStep(accumulate: number, stageBytes?: number): Promise<OptimizationStep> {
   const config = parseUNetConfig(await readJson("unets/attn-blocks/config.json"));
   const weights = new InputWeights();
   const batch = (shape: number[]) => [2 / accumulate, ...shape.slice(1)];
@@ -53,11 +56,15 @@ async function loadStep(accumulate: number): Promise<TrainStep> {
   const error = sub(prediction, inputs.target);
   const objective = { inputs: Object.values(inputs), loss: reduceMean(mul(error, error)), metrics: {} };
   const parameters = [...weights.parameters.values()].map(({ value }) => ({ value, weightDecay: 0.1 }));
-  const initial = Object.fromEntries(await readTensors("unets/attn-blocks/diffusion_pytorch_model.safetensors"));
-  return TrainStep.load(objective, parameters, initial, { optimizer, ema: true, accumulate, device: "cpu" });
+  const initial = await readTensors("unets/attn-blocks/diffusion_pytorch_model.safetensors");
+  const read = async (name: string) => initial.get(name);
+  const options = { optimizer, ema: true, accumulate, device: "cpu" } as const;
+  if (stageBytes === undefined) return TrainStep.load(objective, parameters, read, options);
+  const openStore = async (lengths: VectorLengths) => new MemoryStore(lengths);
+  return StagedStep.load(objective, parameters, read, { ...options, stageBytes, openStore });
 }
 
-const runStep = (step: TrainStep, index: number, parts: number) =>
+const runStep = (step: OptimizationStep, index: number, parts: number) =>
   step.run(drawBatches(index, parts), {
     update: index + 1,
     learningRate: 2e-3,
@@ -75,49 +82,57 @@ const tolerance = 1e-4;
 it.each([
   { name: "one batch a step", accumulate: 1 },
   { name: "two batches a step, gradients averaged", accumulate: 2 },
-])("ten steps of AdamW with clipping and moving average give PyTorch's weights: $name", async ({ accumulate }) => {
-  const step = await loadStep(accumulate);
-  const results: StepResult[] = [];
-  for (let i = 0; i < 10; i++) results.push(await runStep(step, i, accumulate));
-  const report = (pick: (result: StepResult) => number) => ({
-    dtype: "f32" as const,
-    shape: [10],
-    data: Float32Array.from(results, pick),
-  });
-  expectClose(
-    report(({ loss }) => loss),
-    need(expected, "losses"),
-    1e-5,
-    "losses",
-  );
-  expectClose(
-    report(({ gradientNorm }) => gradientNorm),
-    need(expected, "gradientNorms"),
-    1e-4,
-    "gradient norms",
-  );
-  const weights = step.entries.map(({ name }) => name).filter((name) => !name.startsWith("moment"));
-  expect(weights.length).toBe(expected.size - 3);
-  const read = await step.reader();
-  for (const name of weights) expectClose(await read(name), need(expected, name), tolerance, name);
-  await step.release();
-});
+  { name: "in stages", accumulate: 1, stageBytes: 2 ** 17 },
+  { name: "in stages, two batches", accumulate: 2, stageBytes: 2 ** 17 },
+])(
+  "ten steps of AdamW with clipping and moving average give PyTorch's weights: $name",
+  async ({ accumulate, stageBytes }) => {
+    const step = await loadStep(accumulate, stageBytes);
+    const results: StepResult[] = [];
+    for (let i = 0; i < 10; i++) results.push(await runStep(step, i, accumulate));
+    const report = (pick: (result: StepResult) => number) => ({
+      dtype: "f32" as const,
+      shape: [10],
+      data: Float32Array.from(results, pick),
+    });
+    expectClose(
+      report(({ loss }) => loss),
+      need(expected, "losses"),
+      1e-5,
+      "losses",
+    );
+    expectClose(
+      report(({ gradientNorm }) => gradientNorm),
+      need(expected, "gradientNorms"),
+      1e-4,
+      "gradient norms",
+    );
+    const weights = step.entries.map(({ name }) => name).filter((name) => !name.startsWith("moment"));
+    expect(weights.length).toBe(expected.size - 3);
+    const read = await step.reader();
+    for (const name of weights) expectClose(await read(name), need(expected, name), tolerance, name);
+    await step.release();
+  },
+);
 
 it("has the moving average's decays", () => {
   const decays = Float32Array.from({ length: 10 }, (_, i) => emaDecayAt(ema, i + 1));
   expectClose({ dtype: "f32", shape: [10], data: decays }, need(expected, "emaDecays"), 1e-6);
 });
 
-it("changes nothing where the loss or the gradient is not finite", async () => {
-  const step = await loadStep(1);
-  const before = await (await step.reader())("conv_in.weight");
-  const [batch] = drawBatches(0) as [Record<string, Tensor>];
-  const latents = { ...(batch.latents as Tensor<"f32">), data: (batch.latents as Tensor<"f32">).data.slice() };
-  latents.data[5] = Number.NaN;
-  const result = await step.run([{ ...batch, latents }], { update: 1, learningRate: 1, emaDecay: 0 });
-  expect(result.isFinite).toBe(false);
-  const read = await step.reader();
-  expect(await read("conv_in.weight")).toEqual(before);
-  expect((await read("moment1/conv_in.weight")).data.every((value) => value === 0)).toBe(true);
-  await step.release();
-});
+it.each([undefined, 2 ** 17])(
+  "changes nothing where loss or gradient are not finite (stages: %s)",
+  async (stageBytes) => {
+    const step = await loadStep(1, stageBytes);
+    const before = await (await step.reader())("conv_in.weight");
+    const [batch] = drawBatches(0) as [Record<string, Tensor>];
+    const latents = { ...(batch.latents as Tensor<"f32">), data: (batch.latents as Tensor<"f32">).data.slice() };
+    latents.data[5] = Number.NaN;
+    const result = await step.run([{ ...batch, latents }], { update: 1, learningRate: 1, emaDecay: 0 });
+    expect(result.isFinite).toBe(false);
+    const read = await step.reader();
+    expect(await read("conv_in.weight")).toEqual(before);
+    expect((await read("moment1/conv_in.weight")).data.every((value) => value === 0)).toBe(true);
+    await step.release();
+  },
+);
