@@ -197,6 +197,8 @@ export class JobDatabase {
   }
 
   close(): void {
+    // Statements keep the file open until they are collected as garbage; the lock must not wait for that.
+    for (const pragma of ["journal_mode = DELETE", "locking_mode = NORMAL", "user_version"]) this.db.pragma(pragma);
     this.db.close();
   }
 

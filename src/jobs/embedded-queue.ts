@@ -52,7 +52,7 @@ export class EmbeddedQueue implements JobQueue {
   private readonly running = new Map<string, Running>();
   private readonly hints = new EventEmitter().setMaxListeners(0);
   private timer: NodeJS.Timeout | undefined;
-  private isClosing = false;
+  private closing: Promise<void> | undefined;
 
   /** Opens the queue, and begins with what waits. @throws InputError if another process has the database */
   constructor(private readonly options: EmbeddedQueueOptions) {
@@ -126,8 +126,12 @@ export class EmbeddedQueue implements JobQueue {
     return watchJob({ get: (job) => this.get(job), subscribe }, id, signal);
   }
 
-  async close({ drainMs = Number.POSITIVE_INFINITY }: { drainMs?: number } = {}): Promise<void> {
-    this.isClosing = true;
+  close({ drainMs = Number.POSITIVE_INFINITY }: { drainMs?: number } = {}): Promise<void> {
+    this.closing ??= this.drain(drainMs);
+    return this.closing;
+  }
+
+  private async drain(drainMs: number): Promise<void> {
     clearTimeout(this.timer);
     const stop = () => {
       for (const { controller } of this.running.values()) controller.abort(new JobStopped("draining"));
@@ -143,7 +147,7 @@ export class EmbeddedQueue implements JobQueue {
 
   /** @throws InputError if the queue closes; QueueFullError */
   private assertRoom(): void {
-    if (this.isClosing) throw new InputError("the server is shutting down; try again when it is back");
+    if (this.closing) throw new InputError("the server is shutting down; try again when it is back");
     const { queued } = this.database.counts();
     const { maxQueued = queueDefaults.maxQueued, concurrency = 1 } = this.options;
     if (queued >= maxQueued) throw queueFull(queued, this.database.meanDurationMs(), concurrency);
@@ -153,7 +157,7 @@ export class EmbeddedQueue implements JobQueue {
   private startWaiting(): void {
     clearTimeout(this.timer);
     const { concurrency = 1, maxAttempts = queueDefaults.maxAttempts } = this.options;
-    while (!this.isClosing && this.running.size < concurrency) {
+    while (!this.closing && this.running.size < concurrency) {
       const job = this.database.startNext(Date.now());
       if (!job) break;
       if (job.attempts > maxAttempts) this.database.finish(job.id, "failed", Date.now(), workerLost(maxAttempts));
@@ -161,7 +165,7 @@ export class EmbeddedQueue implements JobQueue {
       this.tellEveryone();
     }
     const nextMs = this.running.size < concurrency ? this.database.nextStartMs() : undefined;
-    if (nextMs === undefined || this.isClosing) return;
+    if (nextMs === undefined || this.closing) return;
     this.timer = setTimeout(() => this.startWaiting(), Math.max(0, nextMs - Date.now()));
   }
 
