@@ -117,8 +117,11 @@ export class FaceEmbedder {
   }
 }
 
-/** @throws InputError if the image is no crop of 112x112 */
-function toArcFaceCrop(image: Image, template: CropTemplate): Image {
+/**
+ * Moves a crop to where ArcFace's template has it.
+ * @throws InputError if the image is no crop of 112x112
+ */
+export function toArcFaceCrop(image: Image, template: CropTemplate): Image {
   const { widthPx, heightPx } = image;
   if (widthPx !== arcFaceSizePx || heightPx !== arcFaceSizePx) {
     throw new InputError(`An aligned face has 112x112 pixels, not ${widthPx}x${heightPx}; let it be searched.`);

@@ -95,6 +95,17 @@ export class Arc2Face {
     return this.run(planGeneration(this.folder, options), options);
   }
 
+  /**
+   * What the records of a request's images will be, in their order; no network runs.
+   * @throws InputError if an option is wrong
+   */
+  describe(request: GenerateRequest): GenerationRecord[] {
+    const plan = planGeneration(this.folder, request);
+    return plan.embeddings.flatMap((embedding) =>
+      plan.seeds.map((seed) => describeGeneration(plan, embedding, seed, this.hashes)),
+    );
+  }
+
   /** Frees the memory of the networks. */
   release(): Promise<void> {
     return this.networks.release();
