@@ -10,10 +10,13 @@ import { evaluate } from "./evaluate.js";
 import { faces } from "./faces-command.js";
 import { generate } from "./generate.js";
 import { info } from "./info.js";
+import { keys } from "./keys.js";
 import { models } from "./models.js";
 import { printable } from "./printable.js";
+import { serve } from "./serve.js";
 import { train } from "./train.js";
 import { version } from "./version.js";
+import { worker } from "./worker.js";
 
 /** Exit statuses; 128 + 2 is what a shell reports of a program that Ctrl-C ended. */
 const exitStatus = { done: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;
@@ -43,7 +46,7 @@ function makeProgram(context: Context): Command {
     })
     .showHelpAfterError("(--help tells more)");
   // Commands take these settings over as they are made.
-  for (const add of [generate, faces, align, embed, compare, dataset, train, evaluate, info, models])
+  for (const add of [generate, faces, align, embed, compare, dataset, train, evaluate, info, models, worker])
     add(program, context);
   return program;
 }

@@ -79,7 +79,7 @@ const migrations: readonly string[] = [
    ) STRICT;`,
 ];
 
-/** How long a writer waits for another process, such as `arc2face serve keys`. */
+/** How long a writer waits for another process, such as `arc2face keys`. */
 const busyTimeoutS = 5;
 
 /**

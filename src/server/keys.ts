@@ -56,7 +56,7 @@ export class KeyStore {
     const { changes } = this.db
       .prepare("UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
       .run(Date.now(), id);
-    if (changes === 0) throw new InputError(`there is no key "${id}" that could be revoked; see: serve keys list`);
+    if (changes === 0) throw new InputError(`there is no key "${id}" that could be revoked; see: arc2face keys list`);
     this.db.prepare("DELETE FROM sessions WHERE key = ?").run(id);
   }
 

@@ -46,6 +46,8 @@ export function tooMany(message: string, retryAfterS: number): RequestError {
   return new RequestError(429, "ERR_TOO_MANY", message, { "Retry-After": String(Math.max(1, Math.ceil(retryAfterS))) });
 }
 
+const bugText = "the server met a bug; its log has the details";
+
 /** What the client is told of an error. Of a bug it is told nothing but that it is one. */
 export function describeError(error: unknown): { problem: Problem; headers: Readonly<Record<string, string>> } {
   if (error instanceof RequestError) {
@@ -61,8 +63,13 @@ export function describeError(error: unknown): { problem: Problem; headers: Read
   if (error instanceof NoFaceError) return { problem: problem(422, error.code, error.message), headers: {} };
   if (error instanceof InputError) return { problem: problem(400, error.code, error.message), headers: {} };
   if (error instanceof Arc2FaceError) return { problem: problem(503, error.code, error.message), headers: {} };
-  const detail = "the server met a bug; its log has the details";
-  return { problem: problem(500, "ERR_INTERNAL", detail), headers: {} };
+  return { problem: problem(500, "ERR_INTERNAL", bugText), headers: {} };
+}
+
+/** Why a job failed, as it is shown later. */
+export function describeJobError({ code, message }: { code: string; message: string }): Problem {
+  const status = code === "ERR_INPUT" ? 400 : code === "ERR_INTERNAL" ? 500 : 503;
+  return problem(status, code, status === 500 ? bugText : message);
 }
 
 /** The parts of a request that its schema refuses. */

@@ -11,6 +11,9 @@ export const idParams = z.object({ id: idSchema.openapi({ param: { name: "id", i
 /** ISO 8601, UTC. */
 export const timeSchema = z.iso.datetime().openapi({ example: "2026-01-31T12:00:00.000Z" });
 
+/** How a server may call its models. */
+export const servedModelName = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
 export const nameSchema = z
   .string()
   .trim()

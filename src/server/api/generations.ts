@@ -108,7 +108,7 @@ export const generationEventSchema = z
       seed: z.int(),
       step: z.int(),
       steps: z.int(),
-      /** A `data:image/jpeg` URL. */
+      /** A `data:` URL of a small picture. */
       picture: z.string(),
     }),
     z.object({ type: z.literal("image"), image: imageSchema }),
@@ -187,6 +187,7 @@ export const watchGeneration = createRoute({
   },
   responses: {
     200: { description: "Events", content: { "text/event-stream": { schema: z.string() } } },
+    204: { description: "The end was seen; do not come back" },
     ...problems(404),
   },
 });

@@ -1,11 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { samplerNames } from "../../diffusion/samplers.js";
-import { json, problems } from "./common.js";
+import { json, problems, servedModelName } from "./common.js";
 
 /** A model's name on this server; never a path. */
 export const modelNameSchema = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "a model is called by its name in GET /api/v1/models")
+  .regex(servedModelName, "a model is called by its name in GET /api/v1/models")
   .openapi({ example: "mini" });
 
 export const modelSchema = z

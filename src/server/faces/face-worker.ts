@@ -67,19 +67,18 @@ async function analyse(bytes: Uint8Array): Promise<AnalysedPhoto> {
   if (faces.length === 0) {
     throw new NoFaceError("no face was found in the photo; give one that shows a face clearly, from the front");
   }
-  const crops = faces.map(({ points5 }) => alignArcFace(image, points5));
-  const embeddings = await recogniser.embed(crops);
-  const analysed = faces.map((face, i) => describe(image, face, crops[i]!, embeddings[i]!, recogniser));
+  const embeddings = await recogniser.embed(faces.map(({ points5 }) => recogniser.align(image, points5)));
+  const analysed = faces.map((face, i) => describe(image, face, embeddings[i]!, recogniser));
   return { widthPx: image.widthPx, heightPx: image.heightPx, faces: await Promise.all(analysed) };
 }
 
 async function describe(
   image: Image,
   face: Face,
-  crop: Image,
   { embedding, norm }: Embedding,
   { calibration }: Recogniser,
 ): Promise<AnalysedFace> {
+  const crop = alignArcFace(image, face.points5);
   const { score, reasons } = assessQuality({ crop, face, norm, calibration });
   return {
     box: [...face.box],

@@ -71,6 +71,12 @@ export class ImageTable {
       );
   }
 
+  has(generation: string, seed: number): boolean {
+    return (
+      this.db.prepare("SELECT 1 FROM images WHERE generation = ? AND seed = ?").get(generation, seed) !== undefined
+    );
+  }
+
   get(id: string): StoredImage | undefined {
     const row = this.db.prepare("SELECT * FROM images WHERE id = ?").get(id) as ImageRow | undefined;
     return row && { metadata: toMetadata(row), storeKey: row.store_key };

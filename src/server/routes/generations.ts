@@ -1,0 +1,45 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { ResultStore } from "../../jobs/store.js";
+import {
+  cancelGeneration,
+  deleteGeneration,
+  getArchive,
+  getGeneration,
+  listGenerations,
+  startGeneration,
+  watchGeneration,
+} from "../api/generations.js";
+import { zipStream } from "../archive.js";
+import type { ServerEnv } from "../guards/environment.js";
+import type { Generations } from "../services/generations.js";
+
+export function addGenerationRoutes(app: OpenAPIHono<ServerEnv>, generations: Generations, store: ResultStore): void {
+  app.openapi(startGeneration, async (c) => c.json(await generations.start(c.req.valid("json")), 202));
+  app.openapi(listGenerations, async (c) => c.json(await generations.list(c.req.valid("query")), 200));
+  app.openapi(getGeneration, async (c) => c.json(await generations.get(c.req.valid("param").id), 200));
+  app.openapi(cancelGeneration, async (c) => c.json(await generations.cancel(c.req.valid("param").id), 200));
+  app.openapi(deleteGeneration, async (c) => {
+    await generations.delete(c.req.valid("param").id);
+    return c.body(null, 204);
+  });
+  app.openapi(watchGeneration, (c) => {
+    const lastId = Number(c.req.valid("header")["last-event-id"] ?? 0);
+    const stream = generations.watch(c.req.valid("param").id, lastId);
+    // Tells browsers not to come back.
+    if (!stream) return c.body(null, 204);
+    return c.body(stream, 200, {
+      "Content-Type": "text/event-stream; charset=utf-8",
+      "Cache-Control": "no-store",
+      // Some proxies hold answers back to collect them.
+      "X-Accel-Buffering": "no",
+    });
+  });
+  app.openapi(getArchive, (c) => {
+    const { id } = c.req.valid("param");
+    return c.body(zipStream(store, generations.archiveEntries(id)), 200, {
+      "Content-Type": "application/zip",
+      "Cache-Control": "no-store",
+      "Content-Disposition": `attachment; filename="arc2face-${id.slice(0, 8)}.zip"`,
+    });
+  });
+}
