@@ -46,7 +46,21 @@ function makeProgram(context: Context): Command {
     })
     .showHelpAfterError("(--help tells more)");
   // Commands take these settings over as they are made.
-  for (const add of [generate, faces, align, embed, compare, dataset, train, evaluate, info, models, worker])
+  for (const add of [
+    generate,
+    faces,
+    align,
+    embed,
+    compare,
+    dataset,
+    train,
+    evaluate,
+    info,
+    models,
+    serve,
+    keys,
+    worker,
+  ])
     add(program, context);
   return program;
 }
