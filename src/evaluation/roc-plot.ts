@@ -1,5 +1,6 @@
 import { InputError } from "../errors.js";
-import { element, escapeXml, svgDocument } from "../image/svg.js";
+import { element, svgDocument } from "../image/svg.js";
+import { gridLine, legend, lineStyle, plotFrame, plotMargin } from "./chart.js";
 import type { RocPoint } from "./roc.js";
 
 export interface RocSeries {
@@ -16,9 +17,6 @@ export interface RocPlotOptions {
   minFar?: number;
 }
 
-/** Okabe & Ito 2008: told apart with any colour vision. Dashes tell a ninth curve from the first. */
-const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#f0e442"];
-const margin = { left: 64, right: 24, top: 44, bottom: 56 };
 const superscripts = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
 /**
@@ -35,37 +33,35 @@ export function rocPlotSvg(series: readonly RocSeries[], options: RocPlotOptions
   }
   if (series.length === 0) throw new InputError("A ROC plot needs at least one curve.");
 
-  const right = widthPx - margin.right;
-  const bottom = heightPx - margin.bottom;
+  const right = widthPx - plotMargin.right;
+  const bottom = heightPx - plotMargin.bottom;
   const tarTicks = tarAxis(series, minFar);
   const lowestTar = tarTicks[0]!;
-  const x = (far: number) => margin.left + (Math.log10(far) / decades + 1) * (right - margin.left);
-  const y = (tar: number) => bottom - ((tar - lowestTar) / (1 - lowestTar)) * (bottom - margin.top);
+  const x = (far: number) => plotMargin.left + (Math.log10(far) / decades + 1) * (right - plotMargin.left);
+  const y = (tar: number) => bottom - ((tar - lowestTar) / (1 - lowestTar)) * (bottom - plotMargin.top);
 
   const farTicks = Array.from({ length: decades + 1 }, (_, i) => i - decades);
   const label = { "font-size": 12, fill: "#444" };
   return svgDocument(widthPx, heightPx, [
     element("rect", { width: widthPx, height: heightPx, fill: "white" }),
-    element("text", { x: margin.left, y: 26, "font-size": 16, "font-weight": 600, fill: "#1a1a1a" }, escapeXml(title)),
     ...farTicks.flatMap((power) => [
-      gridLine(x(10 ** power), margin.top, x(10 ** power), bottom),
+      gridLine(x(10 ** power), plotMargin.top, x(10 ** power), bottom),
       element("text", { x: x(10 ** power), y: bottom + 18, "text-anchor": "middle", ...label }, powerOfTen(power)),
     ]),
     ...tarTicks.flatMap((tar) => [
-      gridLine(margin.left, y(tar), right, y(tar)),
-      element("text", { x: margin.left - 8, y: y(tar) + 4, "text-anchor": "end", ...label }, tickLabel(tar, tarTicks)),
+      gridLine(plotMargin.left, y(tar), right, y(tar)),
+      element(
+        "text",
+        { x: plotMargin.left - 8, y: y(tar) + 4, "text-anchor": "end", ...label },
+        tickLabel(tar, tarTicks),
+      ),
     ]),
-    element("text", { x: (margin.left + right) / 2, y: heightPx - 16, "text-anchor": "middle", ...label }, [
-      "False acceptance rate",
-    ]),
-    element(
-      "text",
-      { transform: `translate(18 ${(margin.top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle", ...label },
-      "True acceptance rate",
+    ...series.map(({ roc }, i) => element("path", { d: curvePath(roc, minFar, x, y), fill: "none", ...lineStyle(i) })),
+    ...plotFrame(widthPx, heightPx, { title, x: "False acceptance rate", y: "True acceptance rate" }),
+    ...legend(
+      series.map(({ label }) => label),
+      { rightPx: right - 12, bottomPx: bottom - 12 },
     ),
-    ...series.map(({ roc }, i) => element("path", { d: curvePath(roc, minFar, x, y), fill: "none", ...stroke(i) })),
-    element("path", { d: `M${margin.left} ${margin.top}V${bottom}H${right}`, fill: "none", stroke: "#888" }),
-    ...legend(series, right, bottom),
   ]);
 }
 
@@ -117,49 +113,4 @@ function tickLabel(value: number, all: readonly number[]): string {
 function powerOfTen(power: number): string {
   if (power === 0) return "1";
   return `10${power < 0 ? "⁻" : ""}${[...String(Math.abs(power))].map((digit) => superscripts[Number(digit)]).join("")}`;
-}
-
-function gridLine(x1: number, y1: number, x2: number, y2: number): string {
-  return element("path", {
-    d: `M${Math.round(x1)} ${Math.round(y1)}L${Math.round(x2)} ${Math.round(y2)}`,
-    stroke: "#e6e6e6",
-  });
-}
-
-function stroke(index: number) {
-  return {
-    stroke: colours[index % colours.length]!,
-    "stroke-width": 2,
-    "stroke-linejoin": "round",
-    "stroke-dasharray": index < colours.length ? undefined : "6 4",
-  };
-}
-
-/** In the corner below the curves. */
-function legend(series: readonly RocSeries[], right: number, bottom: number): string[] {
-  const rowPx = 20;
-  const widest = Math.max(...series.map(({ label }) => [...label].length));
-  const widthPx = 50 + widest * 7;
-  const heightPx = series.length * rowPx + 10;
-  const left = right - widthPx - 12;
-  const top = bottom - heightPx - 12;
-  return [
-    element("rect", {
-      x: left,
-      y: top,
-      width: widthPx,
-      height: heightPx,
-      rx: 4,
-      fill: "white",
-      "fill-opacity": 0.9,
-      stroke: "#ddd",
-    }),
-    ...series.flatMap(({ label }, i) => {
-      const y = top + 5 + (i + 0.5) * rowPx;
-      return [
-        element("path", { d: `M${left + 10} ${y}h22`, ...stroke(i) }),
-        element("text", { x: left + 40, y: y + 4, "font-size": 12, fill: "#1a1a1a" }, escapeXml(label)),
-      ];
-    }),
-  ];
 }
