@@ -60,3 +60,10 @@ export function lora(given: string): LoraOptions {
   if (given !== "") return { path: given };
   throw new InvalidArgumentError("Give a file, or FILE:SCALE.");
 }
+
+/** `NAME` or `NAME=SOURCE`: what a model is called, and where it is from. */
+export function namedModel(given: string): [name: string, source: string] {
+  const [, name, source = name] = /^([a-z0-9][a-z0-9._-]{0,63})(?:=(.+))?$/.exec(given) ?? [];
+  if (name !== undefined && source !== undefined) return [name, source];
+  throw new InvalidArgumentError("Give the name of a known model, or NAME=SOURCE, the name in lower case.");
+}

@@ -30,6 +30,7 @@ function gate() {
   const waiting: (() => void)[] = [];
   const run: RunJob = (_, { signal }) =>
     new Promise((resolve, reject) => {
+      if (signal.aborted) reject(signal.reason);
       signal.addEventListener("abort", () => reject(signal.reason));
       waiting.push(resolve);
     });
