@@ -22,15 +22,15 @@ export function packRgb(images: readonly Image[], { mean, std, order = "rgb" }: 
   const [red, blue] = order === "rgb" ? [0, 2 * plane] : [2 * plane, 0];
   // One division for each of the 256 values, not for each pixel.
   const scaled = Float32Array.from({ length: 256 }, (_, value) => (value - mean) / std);
-  for (const [n, image] of images.entries()) {
-    if (image.widthPx !== widthPx || image.heightPx !== heightPx) {
-      throw new ShapeError(`packRgb: ${image.widthPx}x${image.heightPx} beside ${widthPx}x${heightPx} pixels`);
+  for (const [n, { data, ...size }] of images.entries()) {
+    if (size.widthPx !== widthPx || size.heightPx !== heightPx) {
+      throw new ShapeError(`packRgb: ${size.widthPx}x${size.heightPx} beside ${widthPx}x${heightPx} pixels`);
     }
     const start = 3 * n * plane;
-    for (let i = 0, at = 0; i < plane; i++, at += 3) {
-      packed[start + red + i] = scaled[image.data[at]!]!;
-      packed[start + plane + i] = scaled[image.data[at + 1]!]!;
-      packed[start + blue + i] = scaled[image.data[at + 2]!]!;
+    for (let i = start, at = 0; i < start + plane; i++, at += 3) {
+      packed[i + red] = scaled[data[at]!]!;
+      packed[i + plane] = scaled[data[at + 1]!]!;
+      packed[i + blue] = scaled[data[at + 2]!]!;
     }
   }
   return f32([images.length, 3, heightPx, widthPx], packed);

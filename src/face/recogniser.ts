@@ -129,9 +129,8 @@ export class Recogniser {
         );
       }
     }
-    const rows = await this.runAll(crops, signal);
-    const mirrored = this.isMirrored ? await this.runAll(crops.map(mirrorImage), signal) : rows;
-    return rows.map((row, i) => this.toEmbedding(row, mirrored[i]!));
+    const rows = await this.runAll(this.isMirrored ? [...crops, ...crops.map(mirrorImage)] : crops, signal);
+    return crops.map((_, i) => this.toEmbedding(rows[i]!, rows[this.isMirrored ? crops.length + i : i]!));
   }
 
   /** Frees the network. */

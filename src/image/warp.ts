@@ -41,10 +41,12 @@ export function warpAffine(source: Image, matrix: Affine, options: WarpOptions):
   const output = new Uint8Array(widthPx * heightPx * 3);
   const { dx, dy } = antialias ? footprint(a, d, b, e) : { dx: Float64Array.of(0), dy: Float64Array.of(0) };
   const samples = dx.length;
+  const share = 1 / samples;
   const reachX = Math.max(...dx);
   const reachY = Math.max(...dy);
   const beyond = border === "reflect" ? reflectIndex : outside;
   const edge = new Float64Array(3);
+  const row = 3 * width;
   let at = 0;
   for (let v = 0; v < heightPx; v++) {
     for (let u = 0; u < widthPx; u++) {
@@ -54,12 +56,10 @@ export function warpAffine(source: Image, matrix: Affine, options: WarpOptions):
       let green = 0;
       let blue = 0;
       // Samples stay within `reach` of the centre, so one test decides for all of them.
-      const inside =
-        centreX >= reachX && centreY >= reachY && centreX < width - 1 - reachX && centreY < height - 1 - reachY;
-      for (let k = 0; k < samples; k++) {
-        const x = centreX + dx[k]!;
-        const y = centreY + dy[k]!;
-        if (inside) {
+      if (centreX >= reachX && centreY >= reachY && centreX < width - 1 - reachX && centreY < height - 1 - reachY) {
+        for (let k = 0; k < samples; k++) {
+          const x = centreX + dx[k]!;
+          const y = centreY + dy[k]!;
           const left = x | 0;
           const top = y | 0;
           const right = x - left;
@@ -68,21 +68,23 @@ export function warpAffine(source: Image, matrix: Affine, options: WarpOptions):
           const w10 = right - w11;
           const w01 = below - w11;
           const w00 = 1 - right - w01;
-          const p = (top * width + left) * 3;
-          const q = p + width * 3;
+          const p = top * row + 3 * left;
+          const q = p + row;
           red += w00 * data[p]! + w10 * data[p + 3]! + w01 * data[q]! + w11 * data[q + 3]!;
           green += w00 * data[p + 1]! + w10 * data[p + 4]! + w01 * data[q + 1]! + w11 * data[q + 4]!;
           blue += w00 * data[p + 2]! + w10 * data[p + 5]! + w01 * data[q + 2]! + w11 * data[q + 5]!;
-        } else {
-          sampleEdge(source, x, y, beyond, edge);
+        }
+      } else {
+        for (let k = 0; k < samples; k++) {
+          sampleEdge(source, centreX + dx[k]!, centreY + dy[k]!, beyond, edge);
           red += edge[0]!;
           green += edge[1]!;
           blue += edge[2]!;
         }
       }
-      output[at++] = red / samples + 0.5;
-      output[at++] = green / samples + 0.5;
-      output[at++] = blue / samples + 0.5;
+      output[at++] = red * share + 0.5;
+      output[at++] = green * share + 0.5;
+      output[at++] = blue * share + 0.5;
     }
   }
   return image(widthPx, heightPx, output);
