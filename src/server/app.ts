@@ -1,5 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { cors } from "hono/cors";
+import { methodNotAllowed } from "hono/method-not-allowed";
 import { routePath } from "hono/route";
 import type { ResultStore } from "../jobs/store.js";
 import { docsStyle, type OpenApiDocument, renderDocs } from "./docs-page.js";
@@ -75,6 +77,7 @@ function addGuards(app: App, options: AppOptions): void {
     await next();
     stop({ route: routePath(c, -1), status: String(c.res.status) });
   });
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
   app.use(checkHost(origins));
   if (origins.cors.length > 0) {
     const exposeHeaders = ["ETag", "Retry-After", "Content-Range"];
@@ -90,6 +93,14 @@ function addGuards(app: App, options: AppOptions): void {
     await next();
     if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
   });
+}
+
+function refuseMethod(c: Context, methods: readonly string[]): Response {
+  const message = `this address takes ${methods.join(", ")} only`;
+  const { problem, headers } = describeError(
+    new RequestError(405, "ERR_METHOD", message, { Allow: methods.join(", ") }),
+  );
+  return respondProblem(c, problem, headers);
 }
 
 function addDocs(app: App, version: string): void {

@@ -74,7 +74,7 @@ export class ModelShelf {
     this.need(name);
     const isThere = this.pool.list().some((loaded) => loaded.name === name);
     if (isThere && !(await this.pool.unload(name))) {
-      throw conflict(`model ${name} is in use; wait for its generations, or cancel them`);
+      throw conflict(`model ${name} is being loaded or in use; wait for its generations, or cancel them`);
     }
   }
 

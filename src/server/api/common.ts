@@ -8,6 +8,11 @@ export const idSchema = z
 
 export const idParams = z.object({ id: idSchema.openapi({ param: { name: "id", in: "path" } }) });
 
+/** A schema with a name, or null: `nullable` would be documented as something that null is not. */
+export function orNull<Schema extends z.ZodType>(schema: Schema) {
+  return z.union([schema, z.null()]);
+}
+
 /** ISO 8601, UTC. */
 export const timeSchema = z.iso.datetime().openapi({ example: "2026-01-31T12:00:00.000Z" });
 
@@ -20,7 +25,7 @@ export const nameSchema = z
   .min(1)
   .max(80)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  .regex(/^[^\u0000-\u001f\u007f]*$/, "a name holds no control characters")
+  .regex(/^(?=.*\S)[^\u0000-\u001f\u007f]*$/, "a name holds more than spaces, and no control characters")
   .openapi({ example: "Ada" });
 
 /** Source: RFC 9457. `code` is stable, `detail` says what to do. */

@@ -6,6 +6,7 @@ import {
   idSchema,
   json,
   jsonBody,
+  orNull,
   pageOf,
   pageQuery,
   problemSchema,
@@ -83,7 +84,7 @@ export const generationSchema = z
     /** Those that are finished, in order of their seeds. */
     images: z.array(imageSchema),
     /** Why it failed. */
-    error: problemSchema.nullable(),
+    error: orNull(problemSchema),
   })
   .openapi("Generation");
 export type Generation = z.infer<typeof generationSchema>;

@@ -6,6 +6,7 @@ import {
   json,
   jsonBody,
   nameSchema,
+  orNull,
   pageOf,
   pageQuery,
   problems,
@@ -24,7 +25,7 @@ export const identitySchema = z
     photoCount: z.int(),
     /** Of those, how many seemed to show someone else and were left out. */
     outlierCount: z.int(),
-    quality: qualitySchema.nullable(),
+    quality: orNull(qualitySchema),
     /** Portrait to show: the photo's face, else the latest image, else null. */
     portraitUrl: z.string().nullable(),
     /** Generations that were made of this identity. */
