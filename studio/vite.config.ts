@@ -3,7 +3,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
 /** Where `arc2face serve` listens, for development. */
-const server = process.env.ARC2FACE_SERVER ?? "http://127.0.0.1:8787";
+const server = process.env.ARC2FACE_SERVER ?? "http://127.0.0.1:8470";
 
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),

@@ -11,7 +11,6 @@ export function CameraDialog({ onPicture, onClose }: { onPicture: (file: File) =
   return (
     <Dialog title="Camera" onClose={onClose}>
       {error === undefined ? (
-        // biome-ignore lint/a11y/useMediaCaption: it is a mirror, without sound
         <video ref={video} className={styles.video} muted playsInline aria-label="What the camera sees" />
       ) : (
         <ErrorNotice error={error} />

@@ -21,7 +21,7 @@ export function Comparison({ generation, image, name }: { generation: Generation
     <div className={`${styles.comparison} ${look === "pixels" ? styles.pixels : ""}`}>
       <div className={styles.pair}>
         <figure>
-          <div className={inputs.length > 1 ? styles.two : styles.one}>
+          <div className={inputs.length > 1 ? styles.two : undefined}>
             {inputs.map((id) => (
               <Portrait key={id} identity={identityOf(id)} size="fill" />
             ))}
@@ -31,6 +31,7 @@ export function Comparison({ generation, image, name }: { generation: Generation
         <figure>
           <img
             key={image.id}
+            className={styles.output}
             src={image.url}
             width={image.widthPx}
             height={image.heightPx}

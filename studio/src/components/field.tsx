@@ -25,10 +25,12 @@ export function SliderField(
     step?: number;
     /** How the value is written. */
     text?: string;
+    /** How it is read out, if that says more. */
+    spoken?: string;
     onChange: (value: number) => void;
   },
 ) {
-  const { label, hint, value, min, max, step = 1, text = String(value), onChange } = props;
+  const { label, hint, value, min, max, step = 1, text = String(value), spoken = text, onChange } = props;
   const id = useId();
   const share = `${((value - min) / (max - min)) * 100}%`;
   return (
@@ -46,7 +48,7 @@ export function SliderField(
         type="range"
         {...{ min, max, step, value }}
         aria-describedby={hint === undefined ? undefined : `${id}-hint`}
-        aria-valuetext={text}
+        aria-valuetext={spoken}
         onChange={(event) => onChange(event.target.valueAsNumber)}
       />
       <HintLine id={id} hint={hint} />

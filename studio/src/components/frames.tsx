@@ -11,9 +11,10 @@ import { VerdictBadge } from "./verdict-badge.js";
 /** The images of a generation: those that are there, those that are coming, and how much they resemble the face. */
 export function Frames({ state, name }: { state: GenerationState; name: string }) {
   const { generation } = state;
+  const frames = framesOf(state);
   return (
-    <ul className={styles.frames}>
-      {framesOf(state).map((frame) => (
+    <ul className={`${styles.frames} ${frames.length <= 2 || frames.length === 4 ? styles.few : ""}`}>
+      {frames.map((frame) => (
         <li key={frame.seed}>
           <FrameItem frame={frame} generation={generation} name={name} />
         </li>

@@ -8,9 +8,16 @@ let isFirst = true;
  * A view: its title, in the window's title too, where the focus goes when the view opens, so that screen readers read it.
  * @param lead one or two sentences under the title
  * @param actions beside the title
+ * @param isTitleQuiet the title is only for screen readers: the view speaks for itself
  */
-export function Page(props: { title: string; lead?: ReactNode; actions?: ReactNode; children: ReactNode }) {
-  const { title, lead, actions, children } = props;
+export function Page(props: {
+  title: string;
+  lead?: ReactNode;
+  actions?: ReactNode;
+  isTitleQuiet?: boolean;
+  children: ReactNode;
+}) {
+  const { title, lead, actions, isTitleQuiet, children } = props;
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} · arc2face studio`;
@@ -24,7 +31,7 @@ export function Page(props: { title: string; lead?: ReactNode; actions?: ReactNo
   }, []);
   return (
     <div className={styles.page}>
-      <header className={styles.header}>
+      <header className={isTitleQuiet ? "visually-hidden" : styles.header}>
         <div>
           <h1 ref={heading} tabIndex={-1}>
             {title}

@@ -43,7 +43,7 @@ function Between() {
     return <p className={styles.note}>This needs two faces. Add another one, or one that nobody has.</p>;
   const none = { value: "", label: "Choose…" };
   const options = identities.map(({ id, name }) => ({ value: id, label: name }));
-  const text =
+  const spoken =
     identity && to ? `${nameOf(identity)} ${percent(1 - share)}, ${nameOf(to)} ${percent(share)}` : undefined;
   return (
     <div className={styles.between}>
@@ -72,7 +72,8 @@ function Between() {
         min={0}
         max={100}
         step={5}
-        text={text ?? percent(share)}
+        text={percent(share)}
+        spoken={spoken}
         onChange={(value) => change({ share: value / 100 })}
       />
     </div>

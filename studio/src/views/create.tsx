@@ -27,7 +27,7 @@ export function CreateView() {
   });
   if (identities.length === 0) return <WelcomeView />;
   return (
-    <Page title="Create">
+    <Page title="Create" isTitleQuiet>
       <div className={styles.columns}>
         <form
           className={styles.panel}

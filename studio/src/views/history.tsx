@@ -91,7 +91,7 @@ function Run({ generation, onDeleted }: { generation: Generation; onDeleted: () 
         </div>
       </div>
       {images.length > 0 && (
-        <ul className={styles.strip}>
+        <ul className={styles.strip} aria-label={`Images of ${name}`}>
           {images.map((image) => (
             <li key={image.id}>
               <a href={hrefOf({ view: "image", id, seed: image.seed })}>

@@ -93,6 +93,7 @@ function DrawnFace(props: { identity: Identity; generation: string; onDrop: () =
   const { change } = useStudio();
   const { state, error, isOffline } = useGeneration(generation);
   const drop = useAction(onDrop);
+  const isShown = state?.generation.status === "done";
   const take = () => {
     change({ mode: "one", identity: identity.id });
     go({ view: "create" });
@@ -101,7 +102,7 @@ function DrawnFace(props: { identity: Identity; generation: string; onDrop: () =
     <div className={styles.face}>
       {state && <Frames state={state} name={identity.name} />}
       <h2>{identity.name}</h2>
-      {state && <GenerationStatus state={state} isOffline={isOffline} />}
+      {state && !isShown && <GenerationStatus state={state} isOffline={isOffline} />}
       <ErrorNotice error={error ?? drop.error} />
       <div className={styles.actions}>
         <Button onClick={take}>Make images</Button>
