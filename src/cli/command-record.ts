@@ -13,6 +13,10 @@ const commandRecordSchema = z.strictObject({
   input: name,
   /** Index of the embedding in that file. */
   identity: z.int().nonnegative(),
+  /** Base names of all files, if the face is the mean of several. */
+  mean: z.array(name).optional(),
+  /** Which face of the photo, counted from the left, if the user chose. */
+  face: z.int().positive().optional(),
   model: name,
   loras: z.array(z.strictObject({ path: name, scale: z.number().optional() })),
   device: z.enum(devices),
@@ -54,7 +58,9 @@ export function commandLine({ generation, command }: ImageRecord): string {
   const { sampler, steps, guidanceScale, guidanceRescale, guidanceInterval, seed, widthPx, heightPx } = generation;
   const words = [
     "arc2face generate",
-    command ? (command.input === "-" ? "-" : pathArgument(command.input)) : "EMBEDDING",
+    ...(command ? (command.mean ?? [command.input]).map(inputArgument) : ["EMBEDDING"]),
+    ...(command?.mean ? ["--mean"] : []),
+    ...(command?.face === undefined ? [] : [`--face ${command.face}`]),
     `--model ${command ? shellQuote(command.model) : "MODEL"}`,
     ...(command?.loras ?? generation.model.loras.map(({ scale }) => ({ path: "LORA", scale }))).map(
       ({ path, scale }) => `--lora ${shellQuote(scale === undefined ? path : `${path}:${scale}`)}`,
@@ -62,8 +68,10 @@ export function commandLine({ generation, command }: ImageRecord): string {
     `--sampler ${sampler} --steps ${steps} --guidance ${guidanceScale}`,
     ...(guidanceRescale === undefined ? [] : [`--guidance-rescale ${guidanceRescale}`]),
     ...(guidanceInterval === undefined ? [] : [`--guidance-interval ${guidanceInterval.join(",")}`]),
-    `--seed ${seed} --size ${widthPx}x${heightPx}`,
+    `--count 1 --seed ${seed} --size ${widthPx}x${heightPx}`,
     ...(command && command.device !== "auto" ? [`--device ${command.device}`] : []),
   ];
   return words.join(" ");
 }
+
+const inputArgument = (path: string): string => (path === "-" ? "-" : pathArgument(path));

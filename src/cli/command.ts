@@ -54,6 +54,11 @@ export function flag(flags: string, help: string): OptionRow<boolean> {
   return { option: new Option(flags, help).default(false, "off"), typed: (raw) => raw as boolean };
 }
 
+/** `--no-NAME`: true unless it is given. Help shows no default of such, so `help` says it. */
+export function unlessFlag(flags: `--no-${string}`, help: string): OptionRow<boolean> {
+  return { option: new Option(flags, help).default(true), typed: (raw) => raw as boolean };
+}
+
 /** An option that may be left out. */
 export function optional<T>(flags: string, help: string, read: (text: string) => T): OptionRow<T | undefined> {
   return { option: new Option(flags, help).argParser(read), typed: (raw) => raw as T | undefined };

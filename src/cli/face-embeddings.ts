@@ -1,28 +1,19 @@
 import { InputError } from "../errors.js";
-import { type CropTemplate, FaceEmbedder } from "../face/embed.js";
-import { assertSameRecogniser } from "../face/identity.js";
-import type { RecogniserId } from "../face/recogniser.js";
-import { isKnownNetwork } from "../face/weights-file.js";
+import { assertSameRecogniser, meanIdentity } from "../face/identity.js";
+import type { Embedding, RecogniserId } from "../face/recogniser.js";
 import type { StoredEmbedding } from "../pipeline/embedding-file.js";
-import type { FaceEmbedding } from "../pipeline/request.js";
-import type { Device } from "../runtime/devices.js";
+import type { PhotoPipeline } from "../pipeline/photo-pipeline.js";
+import { type FaceEmbedding, unitEmbedding } from "../pipeline/request.js";
+import { faceChooser } from "./choose-face.js";
 import type { Context } from "./context.js";
 import { embedFaceInput, type FaceInput } from "./face-input.js";
 import { showLicences } from "./face-options.js";
-import type { Progress } from "./progress.js";
 
 export interface EmbedForModelOptions {
-  /** What the model was trained with; a model in the official layout that says nothing has the official one. */
-  readonly expected: RecogniserId | undefined;
-  /** Source of another recogniser. */
-  readonly recogniser: string | undefined;
-  readonly detector: string | undefined;
-  readonly aligned: CropTemplate | undefined;
+  /** Of the faces in each photo, counted from the left, from 1; default: the largest. */
+  readonly face: number | undefined;
   /** Accept embeddings of other recognisers. */
   readonly force: boolean;
-  readonly device: Device;
-  readonly threads: number | undefined;
-  readonly progress: Progress;
 }
 
 /**
@@ -31,40 +22,41 @@ export interface EmbedForModelOptions {
  */
 export async function embedForModel(
   inputs: readonly FaceInput[],
-  { expected, force, progress, recogniser, ...options }: EmbedForModelOptions,
+  pipeline: PhotoPipeline,
+  { face: wanted, force }: EmbedForModelOptions,
   context: Context,
-): Promise<FaceEmbedding[]> {
-  const load = () =>
-    FaceEmbedder.load({
-      ...options,
-      recogniser: recogniser ?? recogniserOf(expected),
-      signal: context.signal,
-      onDownload: progress.showDownload,
-    });
-  const embedder = inputs.some((input) => "photo" in input) ? await load() : undefined;
-  try {
-    if (embedder) showLicences(embedder.files, context);
-    const embeddings: FaceEmbedding[] = [];
-    for (const input of inputs) {
-      const faces = "stored" in input ? input.stored : await embedFaceInput(input, embedder!, context);
-      for (const face of faces) {
-        if (!force) assertMadeFor(face, expected, input.name);
-        embeddings.push(face.embedding);
-      }
+): Promise<StoredEmbedding[]> {
+  if (inputs.some((input) => "photo" in input)) showLicences(await pipeline.faceFiles(), context);
+  const embeddings: StoredEmbedding[] = [];
+  for (const input of inputs) {
+    for (const face of await embedFaceInput(input, pipeline, context, faceChooser(input.name, wanted, context))) {
+      if (!force) assertMadeFor(face, pipeline.model.recogniser, input.name);
+      embeddings.push(face);
     }
-    return embeddings;
-  } finally {
-    await embedder?.release();
   }
+  return embeddings;
 }
 
-/** The source of the recogniser that a model was trained with. */
-function recogniserOf(expected: RecogniserId | undefined): string {
-  if (expected === undefined) return "arcface";
-  if (isKnownNetwork(expected.name)) return expected.name;
-  throw new InputError(
-    `this model takes embeddings of ${expected.name}; give that recogniser's file with --recogniser`,
-  );
+/**
+ * One embedding of all that was given, which should be of one person.
+ * @throws InputError if nobody measured the recogniser's threshold, which tells strangers among them
+ */
+export async function embedMean(
+  faces: readonly StoredEmbedding[],
+  names: readonly string[],
+  pipeline: PhotoPipeline,
+  { stderr }: Pick<Context, "stderr">,
+): Promise<FaceEmbedding> {
+  const { id, calibration } = await pipeline.recogniser();
+  if (!calibration) throw new InputError("--mean needs a recogniser whose threshold is known; use mobilefacenet");
+  const embeddings = faces.map(({ embedding, recogniser = id }): Embedding => {
+    return { embedding: unitEmbedding(embedding, pipeline.model.embeddingSize), norm: 1, recogniser };
+  });
+  const { embedding, agreement, outliers } = meanIdentity(embeddings, calibration.threshold);
+  for (const i of outliers) {
+    stderr.write(`left out: ${names[i]} seems to show someone else (cosine ${agreement[i]!.toFixed(2)})\n`);
+  }
+  return embedding;
 }
 
 /** A model that does not say its recogniser is in the official layout, and takes the official one's embeddings. */

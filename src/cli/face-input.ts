@@ -1,8 +1,9 @@
 import { createReadStream } from "node:fs";
 import { addAbortSignal } from "node:stream";
 import { InputError } from "../errors.js";
-import type { FaceEmbedder } from "../face/embed.js";
+import type { ChooseFace, EmbeddedFace } from "../face/embed.js";
 import { decodeImage } from "../image/decode.js";
+import type { Image } from "../image/image.js";
 import { isPhoto } from "../image/photo-format.js";
 import { decodeStoredEmbeddings, readBytes, type StoredEmbedding } from "../pipeline/embedding-file.js";
 import type { Context } from "./context.js";
@@ -24,18 +25,24 @@ export async function readFaceInput(path: string, { stdin, signal }: Context): P
   return isPhoto(bytes) ? { name, photo: bytes } : { name, stored: decodeStoredEmbeddings(bytes, name) };
 }
 
+/** What embeds a face of a photo. */
+interface PhotoEmbedder {
+  embed(image: Image, signal?: AbortSignal, choose?: ChooseFace): Promise<EmbeddedFace>;
+}
+
 /**
- * The embeddings of an input; that of the largest face, if it is a photo.
+ * The embeddings of an input; that of one face, by default the largest, if it is a photo.
  * @throws InputError if the photo cannot be decoded or shows no face
  */
 export async function embedFaceInput(
   input: FaceInput,
-  embedder: FaceEmbedder,
+  embedder: PhotoEmbedder,
   { stderr, signal }: Pick<Context, "stderr" | "signal">,
+  choose?: ChooseFace,
 ): Promise<readonly StoredEmbedding[]> {
   if ("stored" in input) return input.stored;
   try {
-    const made = await embedder.embed(await decodeImage(input.photo, { name: input.name }), signal);
+    const made = await embedder.embed(await decodeImage(input.photo, { name: input.name }), signal, choose);
     for (const reason of made.quality.reasons) stderr.write(`${input.name}: ${reason}\n`);
     return [made];
   } catch (error) {

@@ -1,12 +1,17 @@
 import { samplerNames } from "../diffusion/samplers.js";
-import { flag, optional, repeated, required, withDefault } from "./command.js";
-import { alignedOption } from "./face-options.js";
-import { devices, interval, lora, number, oneOf, size, text, wholeNumber } from "./read-options.js";
+import { defaultModel } from "../hub/catalog.js";
+import { flag, optional, repeated, unlessFlag, withDefault } from "./command.js";
+import { alignedOption, detectorOptions } from "./face-options.js";
+import { interval, lora, number, oneOf, size, text, wholeNumber } from "./read-options.js";
 
-/** The options of `generate`. Those that the library takes have its names. */
-export const generateOptions = {
-  model: required("--model <source>", "model folder, hf:OWNER/REPO[@REVISION], or a name (see: models list)", text),
-  count: withDefault("-n, --count <images>", "images of each person", wholeNumber(1, 1_000_000), 1),
+/** What all commands that make images take. Those that the library takes have its names. */
+export const imageOptions = {
+  model: withDefault(
+    "--model <source>",
+    "a name (see: models list), model folder, or hf:OWNER/REPO[@REVISION]",
+    text,
+    defaultModel,
+  ),
   seed: optional(
     "--seed <number>",
     "of the first image, to 2^32 - 1; each next one has one more (default: random)",
@@ -39,38 +44,62 @@ export const generateOptions = {
   ),
   size: optional(
     "--size <pixels>",
-    "side, or WIDTHxHEIGHT (default: what the model was trained at; official: 512)",
+    "side, or WIDTHxHEIGHT (default: what the model was trained at; mini: 128, official: 512)",
     size,
   ),
-  out: withDefault("--out <folder>", "where the images go", text, "."),
-  sheet: flag("--sheet", "also write sheet.png, all images on one page, a row for each person"),
-  previewEvery: optional(
-    "--preview-every <steps>",
-    "write a preview of each image after every so many steps (default: none)",
-    wholeNumber(1),
+  out: withDefault("--out <folder>", "where the images go", text, "out"),
+  sheet: unlessFlag("--no-sheet", "leave out sheet.png, which has all images on one page (default: written)"),
+  likeness: unlessFlag(
+    "--no-likeness",
+    "do not look how similar the images are to the face (default: measured, a moment each)",
   ),
   loras: repeated("--lora <file[:scale]>", "add a LoRA, a file or hf:OWNER/REPO/path (default scale: 1)", lora),
   recogniser: optional(
     "--recogniser <source>",
-    "for photos: mobilefacenet, arcface, or a file (default: the model's, else arcface, the official one)",
+    "what embeds photos: mobilefacenet, arcface, or a file (default: the model's, else arcface, the official one)",
     text,
   ),
-  detector: optional("--detector <source>", "for photos: rfb-320, or an SCRFD file (default: rfb-320)", text),
-  aligned: alignedOption,
-  force: flag("--force", "take embeddings of another recogniser than the model's; they show someone else"),
-  device: withDefault("--device <name>", devices.join(", "), oneOf(devices), "auto"),
-  threads: optional("--threads <number>", "processor threads (default: one for each core)", wholeNumber(1, 1024)),
+  ...detectorOptions,
   batchSize: optional(
     "--batch-size <images>",
     "images at once; does not change them (default: by free memory)",
     wholeNumber(1, 1024),
   ),
-  json: flag("--json", "print {images: [{file, seed}], sheet, model, elapsedMs} instead of the files' names"),
+};
+
+/** What commands take that are given faces. */
+export const givenFaceOptions = {
+  face: optional(
+    "--face <number>",
+    "of a photo with several faces, this one, counted from the left (default: the largest)",
+    wholeNumber(1, 10_000),
+  ),
+  aligned: alignedOption,
+  force: flag("--force", "take embeddings of another recogniser than the model's; they show someone else"),
+};
+
+/** The options of `generate`. */
+export const generateOptions = {
+  count: withDefault("-n, --count <images>", "images of each person", wholeNumber(1, 1_000_000), 4),
+  mean: flag("--mean", "the photos show one person: make images of the mean of their embeddings"),
+  ...givenFaceOptions,
+  ...imageOptions,
+  previewEvery: optional(
+    "--preview-every <steps>",
+    "write a preview of each image after every so many steps (default: none)",
+    wholeNumber(1),
+  ),
+  json: flag(
+    "--json",
+    "print {images: [{file, seed, similarity, faceFound}], sheet, model, recogniser, elapsedMs} instead of the files' names",
+  ),
 };
 
 export const generateDetails = `\
-Of a photo, the largest face is taken.
 Images are called NAME-SEED.png after the face's file, NAME-INDEX-SEED.png if it holds several.
 An image that was made in the same way is replaced; beside any other file of that name it becomes NAME-SEED-2.png.
+The similarity is the cosine between the embeddings of the face given and of the face in the image.
 
-Example: arc2face generate me.jpg --model arc2face -n 4 --seed 1 --sheet --out faces`;
+Examples:
+  arc2face generate me.jpg
+  arc2face generate me.jpg me-2.jpg me-3.jpg --mean -n 16 --seed 1 --out faces`;

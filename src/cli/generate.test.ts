@@ -20,17 +20,20 @@ beforeEach(async () => {
 });
 afterEach(() => rm(out, { recursive: true }));
 
-const quick = ["--model", tiny, "--steps", "2", "--size", "16"];
+const quick = ["--model", tiny, "--steps", "2", "--size", "16", "-n", "1"];
 const generate = (inputs: string[], ...options: string[]) =>
   cli(["generate", ...inputs, ...quick, "--out", out, ...options]);
 
 describe("images", () => {
   test("are named after the input and the seed, and listed on standard output", async () => {
     const { status, stdout, stderr } = await generate([face], "-n", "2", "--seed", "41");
-    expect(stdout).toBe(`${join(out, "embedding-41.png")}\n${join(out, "embedding-42.png")}\n`);
+    const names = ["embedding-41.png", "embedding-42.png", "sheet.png"];
+    expect(stdout).toBe(names.map((name) => `${join(out, name)}\n`).join(""));
     expect(status).toBe(0);
-    expect(stderr).toMatch(/^loading .*tiny\n2 images in \d+\.\d s\n$/);
-    expect((await readdir(out)).sort()).toEqual(["embedding-41.png", "embedding-42.png"]);
+    expect(stderr).toMatch(
+      /^loading .*tiny\nsimilarities are not measured: .*tiny-recogniser.*\n2 images in \d+\.\d s, all on .*sheet\.png\n$/,
+    );
+    expect((await readdir(out)).sort()).toEqual(names);
     const { widthPx, heightPx } = await decodeImage(join(out, "embedding-42.png"));
     expect([widthPx, heightPx]).toEqual([16, 16]);
   });
@@ -82,23 +85,37 @@ describe("images", () => {
   });
 });
 
-test("--json prints images, sheet, model and time, and nothing else", async () => {
-  const { stdout, status } = await generate([face], "-n", "3", "--seed", "8", "--json", "--sheet");
+test("--json prints images, sheet, model, recogniser and time, and nothing else", async () => {
+  const { stdout, status } = await generate([face], "-n", "3", "--seed", "8", "--json");
   expect(status).toBe(0);
+  const unmeasured = { similarity: null, faceFound: null };
   expect(JSON.parse(stdout)).toEqual({
-    images: [8, 9, 10].map((seed) => ({ file: join(out, `embedding-${seed}.png`), seed })),
+    images: [8, 9, 10].map((seed) => ({ file: join(out, `embedding-${seed}.png`), seed, ...unmeasured })),
     sheet: join(out, "sheet.png"),
     model: tiny,
+    recogniser: null,
     elapsedMs: expect.any(Number),
   });
   const { widthPx, heightPx } = await decodeImage(join(out, "sheet.png"));
   // Two columns and rows of 16 pixels, 8 around each, and 20 for each row's captions.
   expect([widthPx, heightPx]).toEqual([56, 96]);
-  expect(Object.keys(JSON.parse((await generate([face], "--json")).stdout))).toEqual(["images", "model", "elapsedMs"]);
+  expect(JSON.parse((await generate([face], "--json")).stdout).sheet).toBe(null);
+  expect(JSON.parse((await generate([face], "-n", "2", "--no-sheet", "--json")).stdout).sheet).toBe(null);
 });
 
 test("--preview-every writes previews on the way, not of the finished image", async () => {
-  const { status } = await generate([face], "-n", "2", "--seed", "1", "--steps", "4", "--preview-every", "2");
+  const { status } = await generate(
+    [face],
+    "-n",
+    "2",
+    "--seed",
+    "1",
+    "--steps",
+    "4",
+    "--preview-every",
+    "2",
+    "--no-sheet",
+  );
   expect(status).toBe(0);
   const names = ["embedding-1-step2.png", "embedding-1.png", "embedding-2-step2.png", "embedding-2.png"];
   expect((await readdir(out)).sort()).toEqual(names);
@@ -153,7 +170,7 @@ describe("an abort", () => {
       "--preview-every",
       "1",
     ];
-    const { status, stdout, stderr } = await cli([...args, "--sheet", "--json"], { signal: interruption.signal });
+    const { status, stdout, stderr } = await cli([...args, "--json"], { signal: interruption.signal });
     clearInterval(watch);
     expect(status).toBe(130);
     expect(stdout).toBe("");

@@ -1,14 +1,19 @@
 import { basename, join } from "node:path";
-import type { GeneratedImage, GenerationProgress } from "../pipeline/arc2face.js";
+import type { GenerationProgress } from "../pipeline/arc2face.js";
+import type { LikenessImage } from "../pipeline/photo-pipeline.js";
 import type { GenerateRequest } from "../pipeline/request.js";
 import { type CommandRecord, joinImageRecord } from "./command-record.js";
 import type { Face } from "./faces.js";
-import { ImageSheet } from "./image-sheet.js";
+import type { ImageSheet } from "./image-sheet.js";
 import { writePngFile } from "./png-file.js";
 
 export interface WrittenImage {
   readonly file: string;
   readonly seed: number;
+  /** Cosine to the face that it was made of; null if no face was found, or it was not measured. */
+  readonly similarity: number | null;
+  /** Null if it was not looked for. */
+  readonly faceFound: boolean | null;
 }
 
 export interface ImageFolderOptions {
@@ -18,7 +23,7 @@ export interface ImageFolderOptions {
   /** What was asked for; goes into previews, which have no generation record. */
   readonly request: Omit<GenerateRequest, "faceEmbedding"> & { readonly count: number };
   readonly command: Omit<CommandRecord, "input" | "identity">;
-  readonly sheet: boolean;
+  readonly sheet: ImageSheet | undefined;
   /** Steps between previews; absent: none. */
   readonly previewEvery?: number | undefined;
 }
@@ -26,22 +31,19 @@ export interface ImageFolderOptions {
 /** Puts generated images into a folder as `NAME-SEED.png`, and on request a sheet of all and previews of each. */
 export class ImageFolder {
   readonly written: WrittenImage[] = [];
-  private readonly sheet: ImageSheet | undefined;
   private readonly previews: Promise<void>[] = [];
 
-  /** @throws InputError if a sheet is wanted of more images than it can show */
-  constructor(private readonly options: ImageFolderOptions) {
-    const { faces, request, sheet } = options;
-    this.sheet = sheet ? new ImageSheet(faces.length, request.count) : undefined;
-  }
+  constructor(private readonly options: ImageFolderOptions) {}
 
   /** Takes the next image; they come person by person, in the order of the seeds. */
-  async add(image: GeneratedImage): Promise<void> {
-    const { identity, seed, record } = image;
+  async add(image: LikenessImage): Promise<void> {
+    const { identity, seed, record, similarity, faceFound } = image;
     const generation = joinImageRecord({ generation: record, command: this.commandFor(identity) });
     const file = await writePngFile(this.stemOf(identity, seed), image, generation);
-    this.written.push({ file, seed });
-    await this.sheet?.add(image, basename(file, ".png"));
+    this.written.push({ file, seed, similarity, faceFound });
+    // The similarity first: of a long name, the end is cut off.
+    const measured = faceFound === null ? "" : `${similarity?.toFixed(2) ?? "no face"} `;
+    await this.options.sheet?.add(image, `${measured}${basename(file, ".png")}`);
   }
 
   /** Decodes and writes previews of the images being made, every so many steps, but not after the last. */
@@ -70,9 +72,10 @@ export class ImageFolder {
   /** Waits for previews, and writes the sheet, if one is wanted. @returns its path */
   async close(): Promise<string | undefined> {
     await Promise.all(this.previews);
-    if (!this.sheet) return undefined;
+    const { out, sheet } = this.options;
+    if (!sheet) return undefined;
     const names = this.written.map(({ file }) => basename(file));
-    return writePngFile(join(this.options.out, "sheet"), await this.sheet.make(), { sheet: names });
+    return writePngFile(join(out, "sheet"), await sheet.make(), { sheet: names });
   }
 
   private commandFor(identity: number): CommandRecord {

@@ -16,6 +16,11 @@ const largestCellPx = 512;
  * memory stays that of the sheet, however many there are.
  */
 export class ImageSheet {
+  /** Whether so many images can be told from each other on one sheet. */
+  static holds(images: number): boolean {
+    return images * (smallestCellPx + borderPx) ** 2 <= pixelLimit;
+  }
+
   private readonly entries: SheetEntry[] = [];
   private readonly columns: number;
   private readonly cellPx: number;
@@ -23,11 +28,12 @@ export class ImageSheet {
   /**
    * @param people one row for each, if there are several; several short rows side by side, if they would make a tower
    * @param count  images of each person
+   * @param columns default: so that the sheet is about as wide as high
    * @throws InputError if they are more than a sheet can show
    */
-  constructor(people: number, count: number) {
+  constructor(people: number, count: number, columns?: number) {
     const square = Math.ceil(Math.sqrt(people * count));
-    this.columns = people === 1 ? square : count * Math.max(1, Math.floor(square / count));
+    this.columns = columns ?? (people === 1 ? square : count * Math.max(1, Math.floor(square / count)));
     const cells = this.columns * Math.ceil((people * count) / this.columns);
     this.cellPx = Math.min(largestCellPx, Math.floor(Math.sqrt(pixelLimit / cells)) - borderPx);
     if (this.cellPx < smallestCellPx) {

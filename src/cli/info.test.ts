@@ -44,7 +44,7 @@ beforeAll(async () => {
   const { embedding } = (await readJson("pipeline/embedding.json")) as { embedding: number[] };
   const nobody = embedding.map(() => 1);
   await writeFile(join(folder, name), JSON.stringify([nobody, embedding]));
-  const args = ["generate", join(folder, name), ...options, "--seed", "11", "-n", "2", "--out", folder, "--sheet"];
+  const args = ["generate", join(folder, name), ...options, "--seed", "11", "-n", "2", "--out", folder];
   expect(await cli(args)).toMatchObject({ status: 0 });
   image = join(folder, "it's me & you-1-12.png");
 });
@@ -66,7 +66,7 @@ test("prints the command that makes the same image again, byte for byte", async 
   expect(rest).toEqual([
     ...["--model", fixture("tiny"), "--lora", `${fixture("lora/kohya.safetensors")}:0.75`, "--sampler", "lcm"],
     ...["--steps", "3", "--guidance", "1.5", "--guidance-rescale", "0.25", "--guidance-interval", "0.5,9"],
-    ...["--seed", "12", "--size", "24x16", "--device", "cpu"],
+    ...["--count", "1", "--seed", "12", "--size", "24x16", "--device", "cpu"],
   ]);
   const again = join(folder, "again");
   await cli(["generate", join(folder, name), ...rest, "--out", again]);

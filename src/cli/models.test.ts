@@ -111,7 +111,22 @@ describe("a repository that is not pulled", () => {
   test("is pulled by generate, and used without the hub the next time", async () => {
     const out = join(cache, "out");
     const face = fixture("pipeline/embedding.json");
-    const args = ["generate", face, "--model", source, "--steps", "1", "--size", "16", "--out", out, "--seed", "4"];
+    const args = [
+      "generate",
+      face,
+      "--model",
+      source,
+      "--steps",
+      "1",
+      "--size",
+      "16",
+      "--out",
+      out,
+      "--seed",
+      "4",
+      "-n",
+      "1",
+    ];
     expect(await cli(args)).toMatchObject({ status: 0 });
     await hub.stop();
     expect(await cli(args)).toMatchObject({ status: 0 });
@@ -194,6 +209,8 @@ describe("the official release, by its name", () => {
       "16",
       "--seed",
       "2",
+      "-n",
+      "1",
       "--out",
       out,
     ];

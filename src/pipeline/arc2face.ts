@@ -1,5 +1,6 @@
 import { guidanceScaleAt, guide } from "../diffusion/guidance.js";
 import { type Denoise, type SampleProgress, sample } from "../diffusion/sample.js";
+import { defaultModel } from "../hub/catalog.js";
 import type { ProgressListener } from "../hub/download.js";
 import { resolveFolder } from "../hub/pull.js";
 import type { Image } from "../image/image.js";
@@ -11,7 +12,7 @@ import { describeGeneration, type GenerationRecord, hashModel, type ModelHashes 
 import { type ModelFolder, openModelFolder } from "./model-folder.js";
 import { type Conditioning, Networks, type NetworksOptions } from "./networks.js";
 import { SeededNoise } from "./noise.js";
-import { type GenerateRequest, type GenerationPlan, planGeneration } from "./request.js";
+import { type GenerateRequest, type GenerationPlan, imageSize, planGeneration } from "./request.js";
 
 export interface LoadOptions extends NetworksOptions {
   /** Low-rank updates to add to the networks, such as the LCM-LoRA. */
@@ -43,6 +44,8 @@ export interface GenerationProgress {
 export interface GeneratedImage extends Image {
   /** Index of the face embedding. */
   readonly identity: number;
+  /** The face embedding, float32 [E], unit norm. */
+  readonly faceEmbedding: Float32Array;
   readonly seed: number;
   /** All that is needed to make this image again. */
   readonly record: GenerationRecord;
@@ -61,12 +64,13 @@ export class Arc2Face {
 
   /**
    * Loads a model.
-   * @param source a model folder, `hf:OWNER/REPO[@REV]`, or the name of a known model (`arc2face`)
+   * @param source a model folder, `hf:OWNER/REPO[@REV]`, or the name of a known model (`mini`, which ships with this
+   *   package and is the default; `arc2face`)
    * @throws CheckpointError if the folder is incomplete or damaged
    * @throws DownloadError if the model must be fetched and cannot be
    * @throws DeviceError if the device is not there
    */
-  static async load(source: string, options: LoadOptions = {}): Promise<Arc2Face> {
+  static async load(source = defaultModel, options: LoadOptions = {}): Promise<Arc2Face> {
     const fetching = { signal: options.signal, onProgress: options.onDownload };
     const path = await resolveFolder(source, fetching);
     const folder = await openModelFolder(path, cacheFolder());
@@ -93,6 +97,16 @@ export class Arc2Face {
    */
   generate(options: GenerateOptions): AsyncGenerator<GeneratedImage, void, void> {
     return this.run(planGeneration(this.folder, options), options);
+  }
+
+  /**
+   * Begins to load the networks of a small model, all at once; others load as they are needed. What goes wrong is thrown
+   * where they are.
+   * @param size of the images, as for {@link generate}
+   */
+  prepare(size?: GenerateRequest["size"], signal?: AbortSignal): void {
+    const [widthPx, heightPx] = imageSize(this.folder, size);
+    this.networks.prepare({ widthPx, heightPx }, signal);
   }
 
   /**
@@ -130,7 +144,8 @@ export class Arc2Face {
       for (const [i, image] of images.entries()) {
         const { identity, seed } = batch[i] as (typeof batch)[number];
         const embedding = embeddings[identity] as Float32Array;
-        yield { ...image, identity, seed, record: describeGeneration(plan, embedding, seed, this.hashes) };
+        const record = describeGeneration(plan, embedding, seed, this.hashes);
+        yield { ...image, identity, faceEmbedding: embedding, seed, record };
       }
     }
   }

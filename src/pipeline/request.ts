@@ -110,7 +110,8 @@ export function trainedSize({ unet, autoencoder }: ModelFolder): [widthPx: numbe
   return [columns * factor, rows * factor];
 }
 
-function imageSize(folder: ModelFolder, given: GenerateRequest["size"]): [number, number] {
+/** @throws InputError if the size is not one that the model can make */
+export function imageSize(folder: ModelFolder, given: GenerateRequest["size"]): [number, number] {
   const factor = latentFactor(folder.autoencoder);
   const size = given ?? trainedSize(folder);
   const [width, height] = typeof size === "number" ? [size, size] : size;
