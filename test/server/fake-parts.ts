@@ -64,16 +64,24 @@ export class FakeAnalyser implements FaceAnalyser {
   async release() {}
 }
 
-/** Makes small pictures of one colour, step by step; waits before each while `gate` says so. */
-export function fakeRun(store: FolderStore, gate: () => Promise<void> = async () => undefined): RunJob {
+/** Passed before every step. */
+export type Gate = (signal: AbortSignal) => Promise<void>;
+
+/** A gate that nobody passes. */
+export const shut: Gate = (signal) =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+
+/** Makes small pictures of one colour, step by step. */
+export function fakeRun(store: FolderStore, gate: Gate = async () => undefined): RunJob {
   return async (job, reporter) => {
     if (job.kind !== "generate") throw new Error(`a ${job.kind} job`);
     const { count, seed, steps } = job.input;
     for (let i = 0; i < count; i++) {
       const image = { identity: 0, seed: seed! + i };
       for (let step = 1; step <= steps!; step++) {
-        await gate();
-        await sleep(1, undefined, { signal: reporter.signal });
+        await gate(reporter.signal);
+        await sleep(1);
+        reporter.signal.throwIfAborted();
         reporter.progress({ unit: "images", done: i, total: count, step, steps: steps!, images: [image] });
         reporter.preview({ ...image, step, steps: steps!, png: await encodePng(solidImage(4, 4, [step, 0, 0])) });
       }
@@ -93,7 +101,7 @@ function record(seed: number, steps: number) {
 }
 
 export interface FakeServerOptions extends Partial<ServerOptions> {
-  readonly gate?: () => Promise<void>;
+  readonly gate?: Gate;
   readonly maxQueued?: number;
 }
 
@@ -156,7 +164,12 @@ export function postJson(server: Server, path: string, body: unknown, headers: R
 
 /** The id of a new identity. */
 export async function newIdentity(server: Server, name = "Ada"): Promise<string> {
-  const answer = await postJson(server, "/api/v1/identities", { name, consent: true, embedding: [...embeddingOf(0)] });
+  const answer = await postJson(server, "/api/v1/identities", {
+    name,
+    consent: true,
+    embedding: [...embeddingOf(0)],
+    recogniser: recogniser.sha256,
+  });
   return ((await answer.json()) as { id: string }).id;
 }
 
