@@ -1,4 +1,10 @@
 import { commandGroup } from "./command.js";
+import { evaluateIdentityCommand } from "./evaluate-identity.js";
+import { evaluatePcaCommand } from "./evaluate-pca.js";
 import { evaluateVerification } from "./evaluate-verification.js";
 
-export const evaluate = commandGroup("evaluate", "measure models on public protocols", [evaluateVerification]);
+export const evaluate = commandGroup("evaluate", "measure models on public protocols", [
+  evaluateIdentityCommand,
+  evaluatePcaCommand,
+  evaluateVerification,
+]);

@@ -19,6 +19,11 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (given:
   };
 }
 
+/** Whole numbers of at least `min`, with commas between. */
+export function wholeNumbers(min: number): (given: string) => readonly number[] {
+  return (given) => given.split(",").map((part) => wholeNumber(min)(part.trim()));
+}
+
 /** A number in a range, both ends included. */
 export function number(min: number, max = Number.POSITIVE_INFINITY): (given: string) => number {
   return (given) => {

@@ -37,69 +37,97 @@ export interface JudgedImage {
   readonly face: JudgedFace | undefined;
 }
 
-/** A person with the images that were made of them. */
-export interface JudgedIdentity {
+/** A person as the input photo shows them. */
+export interface Person {
   readonly name: string;
   readonly input: JudgedFace;
   /** The input's ArcFace crop as a JPEG, to be shown. */
   readonly inputJpeg: Uint8Array;
+}
+
+/** A person with the images that were made of them. */
+export interface JudgedIdentity extends Person {
   readonly images: readonly JudgedImage[];
   /** Mean {@link pixelDistance} of all pairs of images; null of one image. */
   readonly pixelDiversity: number | null;
 }
 
+/** An input that could not be used, and why. */
+export interface SkippedInput {
+  readonly name: string;
+  readonly reason: string;
+}
+
 export interface IdentityEvaluation {
   readonly identities: readonly JudgedIdentity[];
-  /** Inputs that could not be used, and why. */
-  readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+  readonly skipped: readonly SkippedInput[];
 }
 
 /**
  * Makes images of people, finds the faces in them, and embeds those again, by the generator's recogniser and by another.
- * A photo that cannot be read or shows no face is put down, and the others go on.
  * Source: Arc2Face §4.1.
- * @throws InputError if no input can be used, or the output folder cannot
+ * @throws as {@link forEachPerson}; InputError if the output folder cannot be used
  */
 export async function evaluateIdentity(options: IdentityOptions): Promise<IdentityEvaluation> {
-  const { inputs, signal, onProgress } = options;
-  const identities: JudgedIdentity[] = [];
-  const skipped: { name: string; reason: string }[] = [];
-  for (const [i, input] of inputs.entries()) {
-    signal?.throwIfAborted();
-    const face = await readInput(input, options);
-    if ("reason" in face) skipped.push({ name: input.name, reason: face.reason });
-    else identities.push(await judgeIdentity(input.name, face, options));
-    onProgress?.(i + 1, inputs.length);
-  }
-  if (identities.length === 0) {
-    const { name, reason } = skipped[0] ?? { name: "the folder", reason: "it holds no photo" };
-    throw new InputError(`none of the ${inputs.length} photos can be used; ${name}: ${reason}`);
-  }
-  return { identities, skipped };
+  const work = (person: Person) => judgePerson(person, person.input.first, person.name, options);
+  const { results, skipped } = await forEachPerson(options, work);
+  return { identities: results, skipped };
 }
 
-async function readInput({ photo }: IdentityInput, { judges, aligned, signal }: IdentityOptions) {
+/**
+ * Embeds the input photos, one after another, and does the work for each. A photo that cannot be read or shows no face is
+ * put down, and the others go on.
+ * @throws InputError if no input can be used; and as the work does
+ */
+export async function forEachPerson<T>(
+  options: Omit<IdentityOptions, "model" | "request" | "out">,
+  work: (person: Person) => Promise<T>,
+): Promise<{ results: T[]; skipped: SkippedInput[] }> {
+  const { inputs, signal, onProgress } = options;
+  const results: T[] = [];
+  const skipped: SkippedInput[] = [];
+  for (const [i, input] of inputs.entries()) {
+    signal?.throwIfAborted();
+    const person = await readPerson(input, options);
+    if ("reason" in person) skipped.push(person);
+    else results.push(await work(person));
+    onProgress?.(i + 1, inputs.length);
+  }
+  if (results.length > 0) return { results, skipped };
+  const { name, reason } = skipped[0] ?? { name: "the folder", reason: "it holds no photo" };
+  throw new InputError(`none of the ${inputs.length} photos can be used; ${name}: ${reason}`);
+}
+
+async function readPerson(
+  { name, photo }: IdentityInput,
+  { judges, aligned, signal }: Pick<IdentityOptions, "judges" | "aligned" | "signal">,
+): Promise<Person | SkippedInput> {
   try {
-    return await judgeInput(judges, await decodeImage(await photo.read(), { name: photo.name }), { aligned, signal });
+    const image = await decodeImage(await photo.read(), { name: photo.name });
+    const { crop, first, second } = await judgeInput(judges, image, { aligned, signal });
+    return { name, input: { first, second }, inputJpeg: await encodeJpeg(crop, 85) };
   } catch (error) {
-    if (error instanceof InputError) return { reason: error.message };
+    if (error instanceof InputError) return { name, reason: error.message };
     throw error;
   }
 }
 
-async function judgeIdentity(
-  name: string,
-  { crop, first, second }: Awaited<ReturnType<typeof judgeInput>>,
-  { model, judges, request, out, signal }: IdentityOptions,
+/**
+ * Makes and judges one person's images.
+ * @param faceEmbedding that the generator is given
+ * @param stem names the images' files
+ */
+export async function judgePerson(
+  person: Person,
+  faceEmbedding: Float32Array,
+  stem: string,
+  { model, judges, request, out, signal }: Pick<IdentityOptions, "model" | "judges" | "request" | "out" | "signal">,
 ): Promise<JudgedIdentity> {
-  const asked = { ...request, faceEmbedding: first };
-  const kept = await keepImages({ model, request: asked, out, stem: name, signal });
+  const kept = await keepImages({ model, request: { ...request, faceEmbedding }, out, stem, signal });
   const pictures = kept.map(({ image }) => image);
   const faces = await judgeImages(judges, pictures, signal);
   return {
-    name,
-    input: { first, second },
-    inputJpeg: await encodeJpeg(crop, 85),
+    ...person,
     images: kept.map(({ file, seed }, i) => ({ file, seed, face: faces[i] })),
     pixelDiversity: meanOverPairs(pictures, pixelDistance),
   };
