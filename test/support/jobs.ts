@@ -19,11 +19,14 @@ export const tinyJob = (seed: number, input: Record<string, unknown> = {}): Subm
   input: { model: "tiny", faceEmbeddings: [tinyEmbedding()], seed, steps: 2, size: [16, 16], ...input },
 });
 
+/** The tiny model, by any name. */
+export const tinyModels = (): Pool<Arc2Face> => new Pool(() => Arc2Face.load(fixture("tiny")));
+
 /** What jobs for the tiny model are done with. */
-export function tinyWorkshop(store: ResultStore): Workshop {
+export function tinyWorkshop(store: ResultStore, models = tinyModels()): Workshop {
   return {
     store,
-    models: new Pool(() => Arc2Face.load(fixture("tiny"))),
+    models,
     embedders: new Pool<FaceEmbedder>(() => Promise.reject(new Error("no recogniser in this test"))),
   };
 }
