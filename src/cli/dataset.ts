@@ -1,5 +1,10 @@
 import { commandGroup } from "./command.js";
 import { datasetEncode } from "./dataset-encode.js";
+import { datasetIdentities } from "./dataset-identities.js";
 import { datasetPrepare } from "./dataset-prepare.js";
 
-export const dataset = commandGroup("dataset", "make datasets to train on", [datasetPrepare, datasetEncode]);
+export const dataset = commandGroup("dataset", "make datasets to train on", [
+  datasetPrepare,
+  datasetEncode,
+  datasetIdentities,
+]);

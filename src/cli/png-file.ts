@@ -4,6 +4,7 @@ import { InputError } from "../errors.js";
 import { encodePng, readGeneration } from "../image/encode.js";
 import type { Image } from "../image/image.js";
 import { writeFileAtomic } from "../tensor/atomic-file.js";
+import { cannotWrite } from "./cannot-write.js";
 
 /** Larger files are not images of ours. */
 const limitBytes = 2 ** 28;
@@ -27,10 +28,7 @@ export async function writePngFile(stem: string, image: Image, generation: unkno
       return path;
     }
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
-    throw new InputError(`cannot write ${stem}.png (${(cause as Error).message}); choose another folder with --out`, {
-      cause,
-    });
+    throw cannotWrite(`${stem}.png`, cause);
   }
 }
 

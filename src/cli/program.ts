@@ -1,25 +1,34 @@
 import { inspect } from "node:util";
 import { Command, CommanderError } from "commander";
 import { Arc2FaceError, InputError } from "../errors.js";
-import { align } from "./align-command.js";
-import { compare } from "./compare-command.js";
+import type { CliCommand } from "./command.js";
 import type { Context } from "./context.js";
-import { dataset } from "./dataset.js";
-import { embed } from "./embed-command.js";
-import { evaluate } from "./evaluate.js";
-import { faces } from "./faces-command.js";
-import { generate } from "./generate.js";
-import { info } from "./info.js";
-import { keys } from "./keys.js";
-import { models } from "./models.js";
 import { printable } from "./printable.js";
-import { serve } from "./serve.js";
-import { train } from "./train.js";
 import { version } from "./version.js";
-import { worker } from "./worker.js";
 
 /** Exit statuses; 128 + 2 is what a shell reports of a program that Ctrl-C ended. */
 const exitStatus = { done: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;
+
+/**
+ * The commands, in the order of the help. Each is loaded when it is asked for: all together take a third of a second.
+ */
+const commands: Readonly<Record<string, () => Promise<CliCommand>>> = {
+  generate: async () => (await import("./generate.js")).generate,
+  sample: async () => (await import("./sample.js")).sample,
+  interpolate: async () => (await import("./interpolate.js")).interpolate,
+  faces: async () => (await import("./faces-command.js")).faces,
+  align: async () => (await import("./align-command.js")).align,
+  embed: async () => (await import("./embed-command.js")).embed,
+  compare: async () => (await import("./compare-command.js")).compare,
+  dataset: async () => (await import("./dataset.js")).dataset,
+  train: async () => (await import("./train.js")).train,
+  evaluate: async () => (await import("./evaluate.js")).evaluate,
+  info: async () => (await import("./info.js")).info,
+  models: async () => (await import("./models.js")).models,
+  serve: async () => (await import("./serve.js")).serve,
+  keys: async () => (await import("./keys.js")).keys,
+  worker: async () => (await import("./worker.js")).worker,
+};
 
 /**
  * Runs the command line.
@@ -28,14 +37,16 @@ const exitStatus = { done: 0, failed: 1, wrongInput: 2, interrupted: 130 } as co
  */
 export async function runCli(args: readonly string[], context: Context): Promise<number> {
   try {
-    await makeProgram(context).parseAsync(args, { from: "user" });
+    const program = await makeProgram(args[0] ?? "", context);
+    await program.parseAsync(args, { from: "user" });
     return exitStatus.done;
   } catch (error) {
     return reportError(error, context);
   }
 }
 
-function makeProgram(context: Context): Command {
+/** @param first word of the command line; where it is no command, all are loaded, for the help and for what may be meant */
+async function makeProgram(first: string, context: Context): Promise<Command> {
   const program = new Command("arc2face")
     .description("Images of one person from a face embedding")
     .version(version, "-V, --version", "print the version")
@@ -46,22 +57,8 @@ function makeProgram(context: Context): Command {
     })
     .showHelpAfterError("(--help tells more)");
   // Commands take these settings over as they are made.
-  for (const add of [
-    generate,
-    faces,
-    align,
-    embed,
-    compare,
-    dataset,
-    train,
-    evaluate,
-    info,
-    models,
-    serve,
-    keys,
-    worker,
-  ])
-    add(program, context);
+  const needed = Object.hasOwn(commands, first) ? [commands[first]!] : Object.values(commands);
+  for (const add of await Promise.all(needed.map((load) => load()))) add(program, context);
   return program;
 }
 
