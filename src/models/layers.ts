@@ -38,6 +38,8 @@ export interface Conv2dOptions extends Omit<ConvOptions, "groups"> {
   /** Width and height of the kernel. */
   readonly kernel: number;
   readonly bias?: boolean;
+  /** How the weight starts where it is trained from nothing; PyTorch's default if absent. The bias then starts at zero. */
+  readonly start?: Initializer;
 }
 
 /**
@@ -45,11 +47,15 @@ export interface Conv2dOptions extends Omit<ConvOptions, "groups"> {
  * @param x float [N, C, H, W]
  * @returns float [N, outChannels, H', W']
  */
-export function conv2d(w: Weights, x: Value, { outChannels, kernel, bias = true, ...options }: Conv2dOptions): Value {
+export function conv2d(
+  w: Weights,
+  x: Value,
+  { outChannels, kernel, bias = true, start, ...options }: Conv2dOptions,
+): Value {
   const inChannels = size(x, 1);
   const init = fanIn(inChannels * kernel * kernel);
-  const weight = w.get("weight", [outChannels, inChannels, kernel, kernel], init);
-  const shift = bias ? w.get("bias", [outChannels], init) : undefined;
+  const weight = w.get("weight", [outChannels, inChannels, kernel, kernel], start ?? init);
+  const shift = bias ? w.get("bias", [outChannels], start ? zeros : init) : undefined;
   const { stride = 1, padding = 0 } = options;
   const pads = typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
   // A weight that is trained is new at every run: ONNX Runtime cannot lay it out ahead, as it does with stored ones.

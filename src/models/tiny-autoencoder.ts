@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { add, div, mul, relu, sub, tanh, upsampleNearest } from "../graph/operators/index.js";
 import { size, type Value } from "../graph/value.js";
-import type { Weights } from "../graph/weights.js";
+import type { Initializer, Weights } from "../graph/weights.js";
 import { fileKeys, parseConfig, unsupported } from "./config.js";
 import { conv2d } from "./layers.js";
 
@@ -52,10 +52,10 @@ export function encodeTiny(w: Weights, config: TinyAutoencoderConfig, image: Val
   let h = div(add(image, 1), 2);
   for (const [i, outChannels] of config.encoder_block_out_channels.entries()) {
     const step = i === 0 ? {} : { stride: 2, bias: false };
-    h = conv2d(layers.next(), h, { outChannels, kernel: 3, padding: 1, ...step });
+    h = conv3(layers.next(), h, outChannels, step);
     for (let j = 0; j < (config.num_encoder_blocks[i] ?? 0); j++) h = tinyBlock(layers.next(), h, outChannels);
   }
-  return conv2d(layers.next(), h, { outChannels: config.latent_channels, kernel: 3, padding: 1 });
+  return conv3(layers.next(), h, config.latent_channels);
 }
 
 /**
@@ -68,7 +68,7 @@ export function decodeTiny(w: Weights, config: TinyAutoencoderConfig, latents: V
   const layers = new Sequence(w.at("decoder.layers"));
   const channels = config.decoder_block_out_channels;
   let h = mul(tanh(div(latents, 3)), 3);
-  h = relu(conv2d(layers.next(), h, { outChannels: channels[0] as number, kernel: 3, padding: 1 }));
+  h = relu(conv3(layers.next(), h, channels[0] as number));
   layers.skip();
   for (const [i, width] of channels.entries()) {
     for (let j = 0; j < (config.num_decoder_blocks[i] ?? 0); j++) h = tinyBlock(layers.next(), h, width);
@@ -77,22 +77,33 @@ export function decodeTiny(w: Weights, config: TinyAutoencoderConfig, latents: V
       h = upsampleNearest(h, 2);
       layers.skip();
     }
-    h = conv2d(layers.next(), h, {
-      outChannels: final ? config.out_channels : width,
-      kernel: 3,
-      padding: 1,
-      bias: final,
-    });
+    h = conv3(layers.next(), h, final ? config.out_channels : width, { bias: final });
   }
   return sub(mul(h, 2), 1);
 }
 
+/**
+ * Without normalization, training has to start where activations keep their size: He's weights, and blocks that add
+ * nothing yet. Sources: He 2015, eq. 10; Zhang 2019 (Fixup).
+ */
+const he = (channels: number): Initializer => ({ kind: "normal", std: Math.sqrt(2 / (9 * channels)) });
+const nothing: Initializer = { kind: "constant", value: 0 };
+
+/** A 3x3 convolution. */
+function conv3(
+  w: Weights,
+  x: Value,
+  outChannels: number,
+  options: { stride?: number; bias?: boolean; start?: Initializer } = {},
+): Value {
+  return conv2d(w, x, { outChannels, kernel: 3, padding: 1, start: he(size(x, 1)), ...options });
+}
+
 /** Three convolutions with a skip connection, then ReLU. */
 function tinyBlock(w: Weights, x: Value, outChannels: number): Value {
-  const options = { outChannels, kernel: 3, padding: 1 };
-  let h = relu(conv2d(w.at("conv.0"), x, options));
-  h = relu(conv2d(w.at("conv.2"), h, options));
-  h = conv2d(w.at("conv.4"), h, options);
+  let h = relu(conv3(w.at("conv.0"), x, outChannels));
+  h = relu(conv3(w.at("conv.2"), h, outChannels));
+  h = conv3(w.at("conv.4"), h, outChannels, { start: nothing });
   const skip = size(x, 1) === outChannels ? x : conv2d(w.at("skip"), x, { outChannels, kernel: 1, bias: false });
   return relu(add(h, skip));
 }
