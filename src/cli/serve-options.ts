@@ -23,7 +23,17 @@ export const serveOptions = {
   port: withDefault("--port <number>", "port to listen at; 0 is any that is free", wholeNumber(0, 65_535), 8470),
   dataFolder: dataOption,
   models: repeated("--model <name=source>", "offer a model, the first by default (default: mini)", servedModel),
-  recogniser: optional("--recogniser <source>", "for photos; see embed --help (default: the first model's)", text),
+  queue: optional(
+    "--queue <url>",
+    "hand work to arc2face worker over a Redis, redis://host (default: done here)",
+    text,
+  ),
+  results: optional(
+    "--results <place>",
+    "where images lie: a folder, or s3://bucket[/prefix] (default: in --data)",
+    text,
+  ),
+  recogniser: optional("--recogniser <source>", "for photos; see embed --help (default: the first model's own)", text),
   detector: optional("--detector <source>", "for photos; see embed --help (default: rfb-320)", text),
   device: withDefault("--device <name>", devices.join(", "), oneOf(devices), "auto"),
   threads: optional("--threads <number>", "processor threads (default: one for each core)", wholeNumber(1, 1024)),

@@ -5,6 +5,7 @@ import { Pool } from "../jobs/pool.js";
 import { Arc2Face, type LoadOptions } from "../pipeline/arc2face.js";
 import { describeModel, type ModelDescription } from "../pipeline/describe-model.js";
 import { openModelFolder } from "../pipeline/model-folder.js";
+import { recogniserSource } from "../pipeline/recogniser-source.js";
 import { cacheFolder } from "../tensor/cache-folder.js";
 import type { Model } from "./api/models.js";
 import { conflict, notFound } from "./problem.js";
@@ -61,6 +62,19 @@ export class ModelShelf {
     const description = await this.read(this.need(name));
     if (description) return description;
     throw conflict(`model ${name} is not on this machine yet; load it first, by POST /api/v1/models/${name}/load`);
+  }
+
+  /** The recogniser that the first model was made for; undefined if that is not known. */
+  async recogniserSource(): Promise<string | undefined> {
+    const first = this.entries.values().next().value;
+    if (!first) return undefined;
+    try {
+      const description = await this.read(first);
+      return description && recogniserSource(description.recogniser);
+    } catch {
+      // A damaged model shows its error when it is listed.
+      return undefined;
+    }
   }
 
   /** Begins to load a model, unless it is loaded. What goes wrong is shown by {@link get}. */

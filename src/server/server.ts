@@ -39,7 +39,7 @@ export interface ServerOptions extends Pick<LoadOptions, "device" | "threads"> {
   readonly port?: number;
   /** What can be generated with; the first is taken where a request names none. Default: the model of the package. */
   readonly models?: readonly ServedModel[];
-  /** Sources of the networks that look at photos; see `FaceEmbedder.load`. */
+  /** Sources of the networks that look at photos; see `FaceEmbedder.load`. Default: the first model's recogniser. */
   readonly recogniser?: string | undefined;
   readonly detector?: string | undefined;
   /** Demand a key on the loopback, too. */
@@ -54,7 +54,7 @@ export interface ServerOptions extends Pick<LoadOptions, "device" | "threads"> {
   /** Where results lie; default: in the data folder. */
   readonly store?: ResultStore;
   /** The queue, if it is not to be the one inside this process. It is closed with the server. */
-  readonly queue?: JobQueue;
+  readonly queue?: JobQueue | undefined;
   /** What looks at photos; default: a thread of this process. */
   readonly faces?: FaceAnalyser;
   /** What draws identities that nobody has; default: none are drawn. */
@@ -87,7 +87,7 @@ const maxConnections = 1024;
  * @throws InputError if another process has the data folder, or an option is wrong
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const { dataFolder, host = "127.0.0.1", port = 8470, device, threads, recogniser, detector } = options;
+  const { dataFolder, host = "127.0.0.1", port = 8470, device, threads, detector } = options;
   const log = options.log ?? (() => undefined);
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const isKeyRequired = !isLoopback(host) || (options.requiresKey ?? false);
@@ -108,6 +108,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const db = openDatabase(join(dataFolder, "server.db"));
   const tables = openTables(db);
   const keys = new KeyStore(db);
+  const recogniser = options.recogniser ?? (await models.recogniserSource());
   const faces = options.faces ?? new FaceThread({ detector, recogniser, threads, maxPixels: limits.photoPixels });
   const metrics = new Metrics(queue);
   const recorder = new Recorder({ queue, store, tables, faces, metrics, log });
