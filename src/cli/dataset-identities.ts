@@ -29,7 +29,7 @@ export const datasetIdentities = command({
     try {
       const training = [...drawn.embeddings, ...compared.embeddings];
       const onProgress = (found: number) =>
-        progress.update({ label: "finding", done: found, total: count, unit: "people" });
+        progress.update({ label: "finding", done: found, total: count, unit: "faces" });
       const found = await findNewIdentities(distribution, training, { count, maxSimilarity, signal, onProgress });
       await writeIdentities(out, found);
       progress.stop();

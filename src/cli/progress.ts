@@ -10,7 +10,7 @@ export interface Work {
   readonly done: number;
   readonly total: number;
   /** What is counted; bytes are shown in MB. */
-  readonly unit: "steps" | "photos" | "people" | "bytes";
+  readonly unit: "steps" | "photos" | "faces" | "bytes";
   /** More to say, after rate and time left. */
   readonly note?: string;
 }
