@@ -14,6 +14,8 @@ interface LoadOptions {
   readonly device: ExecutionDevice;
   readonly threads: number;
   readonly keepMemory: boolean;
+  /** A thread that other sessions use already. */
+  readonly beside: WorkerThread | undefined;
   /** Folder that the operator profile is written to, if one is. */
   readonly profileFolder: string | undefined;
   readonly compileCache: boolean;
@@ -35,7 +37,7 @@ export async function loadGraph(graph: GraphFile, options: LoadOptions): Promise
       const origin = compiled.isNew ? "compiled" : "cached";
       return {
         origin,
-        ...(await startWorker({ source: { path: compiled.path }, optimized: true, ...shared }, signal)),
+        ...(await startWorker({ source: { path: compiled.path }, optimized: true, ...shared }, options)),
       };
     } catch {
       signal?.throwIfAborted();
@@ -44,17 +46,17 @@ export async function loadGraph(graph: GraphFile, options: LoadOptions): Promise
     }
   }
   const source = placeWeights(graph);
-  return { origin: "direct", ...(await startWorker({ source, optimized: false, ...shared }, signal)) };
+  return { origin: "direct", ...(await startWorker({ source, optimized: false, ...shared }, options)) };
 }
 
-async function startWorker(parameters: LoadParameters, signal: AbortSignal | undefined) {
-  const thread = takeThread();
+async function startWorker(parameters: LoadParameters, { signal, beside }: Pick<LoadOptions, "signal" | "beside">) {
+  const thread = takeThread(beside);
   const { source, device } = parameters;
   try {
     const transfer = "bytes" in source ? [source.bytes.buffer as ArrayBuffer] : [];
     return { thread, ...(await thread.request("load", parameters, { signal, transfer })) };
   } catch (error) {
-    if (signal?.aborted) {
+    if (signal?.aborted && !beside) {
       // Not awaited: it ends after the call it is in.
       void thread.terminate();
       throw error;

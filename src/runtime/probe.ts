@@ -17,7 +17,7 @@ async function canRun(device: ExecutionDevice): Promise<boolean> {
   const thread = takeThread();
   try {
     const source = { bytes: squareModel(), weightsFolder: undefined };
-    await thread.request("load", {
+    const { session } = await thread.request("load", {
       source,
       optimized: false,
       device,
@@ -25,13 +25,17 @@ async function canRun(device: ExecutionDevice): Promise<boolean> {
       keepMemory: true,
       profilePrefix: undefined,
     });
-    const { outputs } = await thread.request("run", { feeds: { x: f32([2, 2], [0, 2, 3, 0]) }, outputs: ["y"] });
-    return outputs.y?.data[0] === 6;
+    const feeds = { x: f32([2, 2], [0, 2, 3, 0]) };
+    try {
+      const { outputs } = await thread.request("run", { session, feeds, outputs: ["y"] });
+      return outputs.y?.data[0] === 6;
+    } finally {
+      await thread.request("release", { session });
+    }
   } catch {
     return false;
   } finally {
     // A thread that died with the device is not kept.
-    await thread.request("release", {}).catch(() => undefined);
     await returnThread(thread);
   }
 }

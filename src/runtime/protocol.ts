@@ -29,6 +29,8 @@ export interface LoadParameters {
 }
 
 export interface RunParameters {
+  /** The worker's number for the session. */
+  readonly session: number;
   readonly feeds: NamedTensors;
   /** Names of the outputs to send back. */
   readonly outputs: readonly string[];
@@ -40,15 +42,23 @@ export interface RunParameters {
   };
 }
 
-/** What the main thread asks of a session's worker, and what comes back. */
+export interface LoadResult {
+  /** The worker's number for the session. */
+  readonly session: number;
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  readonly elapsedMs: number;
+}
+
+/** What the main thread asks of a worker, and what comes back. */
 export interface Requests {
-  load: { parameters: LoadParameters; result: { inputs: ValueInfo[]; outputs: ValueInfo[]; elapsedMs: number } };
+  load: { parameters: LoadParameters; result: LoadResult };
   run: { parameters: RunParameters; result: { outputs: NamedTensors; elapsedMs: number } };
-  createState: { parameters: { tensors: NamedTensors }; result: { id: number } };
+  createState: { parameters: { session: number; tensors: NamedTensors }; result: { id: number } };
   readState: { parameters: { id: number; names: readonly string[] }; result: { tensors: NamedTensors } };
   releaseState: { parameters: { id: number }; result: Record<string, never> };
-  endProfile: { parameters: Record<string, never>; result: Record<string, never> };
-  release: { parameters: Record<string, never>; result: Record<string, never> };
+  endProfile: { parameters: { session: number }; result: Record<string, never> };
+  release: { parameters: { session: number }; result: Record<string, never> };
 }
 
 export type RequestKind = keyof Requests;

@@ -73,6 +73,25 @@ describe("run", () => {
     expect((await session.run({ x: tensor("f32", [2], shared as Float32Array<ArrayBuffer>) })).y?.data[1]).toBe(10);
   });
 
+  it("takes the feeds' memory where it is given", async () => {
+    const session = await load(doubling([2]));
+    const x = f32([2], [3, -4]);
+    expect((await session.run({ x }, { give: true })).y?.data).toEqual(Float32Array.of(6, -8));
+    expect(x.data.length).toBe(0);
+  });
+
+  it("takes turns with a session beside it, each with a state of its own, and outlives it", async () => {
+    const first = await load(doubling([2]));
+    const second = await load(doubling([1]), { beside: first, keepMemory: false });
+    const state = await second.createState({ x: f32([1], [5]) });
+    const results = await Promise.all([first.run({ x: f32([2], [1, 2]) }), second.run({}, { state })]);
+    expect(results.map(({ y }) => [...(y?.data ?? [])])).toEqual([[2, 4], [10]]);
+    await first.release();
+    expect((await second.run({}, { state, carry: { y: "x" }, outputs: [] })).y).toBeUndefined();
+    expect((await state.read()).x).toEqual(f32([1], [10]));
+    await expect(load(doubling([1]), { beside: first })).rejects.toThrow(/was released/);
+  });
+
   it("leaves the event loop free", async () => {
     const session = await load(matrixPowers(512, 80), { threads: 1 });
     let ticks = 0;

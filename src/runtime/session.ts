@@ -21,6 +21,8 @@ export interface SessionOptions {
   readonly profile?: boolean;
   /** Keep working memory from run to run, on the CPU. Default true; false suits large graphs that take turns. */
   readonly keepMemory?: boolean;
+  /** A session that this one takes turns with, on its thread. Default: a thread of its own. */
+  readonly beside?: Session | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -53,7 +55,7 @@ export interface SessionStats {
 }
 
 /**
- * A graph, ready to run, on a worker thread of its own (about 5 MB and a tenth of a second each). The event loop stays
+ * A graph, ready to run, on a worker thread (about 5 MB and a tenth of a second each). The event loop stays
  * free; runs of one session wait for each other. Memory comes back to the system only in part when a session is
  * released, so keep sessions that will be used again.
  */
@@ -61,17 +63,20 @@ export class Session {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   #thread: WorkerThread | undefined;
+  /** The worker's number for it. */
+  readonly #id: number;
   #profileFolder: string | undefined;
   #stats: SessionStats;
 
   private constructor(
-    { thread, inputs, outputs }: LoadedGraph,
+    { thread, session, inputs, outputs }: LoadedGraph,
     stats: SessionStats,
     profileFolder: string | undefined,
   ) {
     this.inputs = inputs;
     this.outputs = outputs;
     this.#thread = thread;
+    this.#id = session;
     this.#stats = stats;
     this.#profileFolder = profileFolder;
   }
@@ -86,18 +91,25 @@ export class Session {
     const start = performance.now();
     const { device: requested = "auto", threads = defaultThreads(), compileCache = true, signal } = options;
     const { keepMemory = true } = options;
+    const beside = options.beside && options.beside.#requireThread("load");
     signal?.throwIfAborted();
     if (!Number.isInteger(threads) || threads < 1) throw new InputError(`threads must be 1 or more, not ${threads}.`);
     const device = requested === "auto" ? await automaticDevice() : requested;
     requireDevice(device);
     const graph = await openGraph(model);
     const profileFolder = options.profile ? await makeProfileFolder() : undefined;
-    const loaded = await loadGraph(graph, { device, threads, keepMemory, profileFolder, compileCache, signal }).catch(
-      async (error) => {
-        if (profileFolder !== undefined) await takeProfile(profileFolder);
-        throw error;
-      },
-    );
+    const loaded = await loadGraph(graph, {
+      device,
+      threads,
+      keepMemory,
+      beside,
+      profileFolder,
+      compileCache,
+      signal,
+    }).catch(async (error) => {
+      if (profileFolder !== undefined) await takeProfile(profileFolder);
+      throw error;
+    });
     const loadMs = performance.now() - start;
     const stats = { device, graph: loaded.origin, loadMs, runs: 0, lastRunMs: 0, totalRunMs: 0 };
     return new Session(loaded, stats, profileFolder);
@@ -126,7 +138,12 @@ export class Session {
     const sent = give ? feeds : copyTensors(feeds);
     const { outputs, elapsedMs } = await thread.request(
       "run",
-      { feeds: sent, outputs: wanted, ...(state ? { state: { id: state.id, carry, carryIf } } : {}) },
+      {
+        session: this.#id,
+        feeds: sent,
+        outputs: wanted,
+        ...(state ? { state: { id: state.id, carry, carryIf } } : {}),
+      },
       { signal, transfer: buffersOf(sent) },
     );
     const { runs, totalRunMs } = this.#stats;
@@ -142,7 +159,11 @@ export class Session {
     const thread = this.#requireThread("createState");
     checkFeeds(this.inputs, initial, [], { partial: true });
     const tensors = copyTensors(initial);
-    const { id } = await thread.request("createState", { tensors }, { transfer: buffersOf(tensors) });
+    const { id } = await thread.request(
+      "createState",
+      { session: this.#id, tensors },
+      { transfer: buffersOf(tensors) },
+    );
     return new SessionState(thread, id, Object.keys(initial));
   }
 
@@ -156,7 +177,7 @@ export class Session {
     const folder = this.#profileFolder;
     if (folder === undefined) throw new InputError("endProfile: load the session with profile: true; it ends once.");
     this.#profileFolder = undefined;
-    await thread.request("endProfile", {});
+    await thread.request("endProfile", { session: this.#id });
     return takeProfile(folder);
   }
 
@@ -166,7 +187,7 @@ export class Session {
     if (this.#profileFolder !== undefined) await this.endProfile();
     const thread = this.#thread;
     this.#thread = undefined;
-    await thread.request("release", {});
+    await thread.request("release", { session: this.#id });
     await returnThread(thread);
   }
 

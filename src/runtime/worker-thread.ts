@@ -17,22 +17,27 @@ interface RequestOptions {
 const idle: WorkerThread[] = [];
 const maxIdle = 1;
 
-/** A thread without a session. */
-export function takeThread(): WorkerThread {
-  return idle.pop() ?? new WorkerThread();
+/** A thread without a session, or one whose sessions will take turns with one more. */
+export function takeThread(beside?: WorkerThread): WorkerThread {
+  const thread = beside ?? idle.pop() ?? new WorkerThread();
+  thread.users++;
+  return thread;
 }
 
-/** Gives a thread back whose session was released or did not load. It must not be working. */
+/** Gives a thread back whose session was released or did not load. It must not be working for that session. */
 export async function returnThread(thread: WorkerThread): Promise<void> {
+  if (--thread.users > 0) return;
   if (idle.length < maxIdle && thread.isUsable) idle.push(thread);
   else await thread.terminate();
 }
 
 /**
- * The main thread's end of a session's worker. Requests wait their turn here, so one that is aborted before its turn
+ * The main thread's end of a worker. Requests wait their turn here, so one that is aborted before its turn
  * never runs. The worker keeps the process alive only while it works.
  */
 export class WorkerThread {
+  /** Sessions that are on it. */
+  users = 0;
   readonly #worker: Worker;
   #waiting: { resolve: (reply: Reply) => void; reject: (error: Error) => void } | undefined;
   #stopped: Error | undefined;

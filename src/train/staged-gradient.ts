@@ -35,8 +35,11 @@ export class StagedGradient {
     options: SessionOptions,
   ): Promise<StagedGradient> {
     const stages: LoadedStage[] = [];
-    const load = async (graph: GraphInterface | undefined) =>
-      graph && Session.load(exportOnnx(graph), { ...options, keepMemory: false });
+    let beside: Session | undefined;
+    const load = async (graph: GraphInterface | undefined) => {
+      if (graph) beside = await Session.load(exportOnnx(graph), { ...options, keepMemory: false, beside });
+      return graph && beside;
+    };
     const paths = new Set(parameters.map(({ name }) => name as string));
     const gradient = new StagedGradient(stages, paths, ["loss", ...Object.keys(objective.metrics)]);
     try {

@@ -23,7 +23,7 @@ type Tensors = Record<string, Tensor>;
 export interface StagedStepOptions extends TrainStepOptions {
   /** Makes the place where state and gradients are kept. */
   openStore(lengths: VectorLengths): Promise<StateStore>;
-  /** About how much memory a stage may take; default 1 GiB. */
+  /** About how much memory a stage may take; default 2 GiB. */
   readonly stageBytes?: number;
 }
 
@@ -61,7 +61,7 @@ export class StagedStep implements OptimizationStep {
     initial: InitialState,
     options: StagedStepOptions,
   ): Promise<StagedStep> {
-    const { stageBytes = 2 ** 30, ema, device, threads } = options;
+    const { stageBytes = 2 ** 31, ema, device, threads } = options;
     const sessionOptions = { ...(device && { device }), ...(threads !== undefined && { threads }) };
     const store = await options.openStore(vectorLengths(parameters, ema));
     const updates = new Map<string, Session>();
