@@ -49,7 +49,7 @@ describe("resume", () => {
         "--import",
         "tsx",
         join(import.meta.dirname, "../../test/support/train-until-killed.ts"),
-        data: [data],
+        data,
         join(folder, "killed"),
       ],
       { stdio: "inherit" },

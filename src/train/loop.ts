@@ -64,8 +64,11 @@ export async function runTraining(
     await folder.cutLog(done);
     const order = new DataOrder(count, config.seed);
     const prepare = (step: number) => makeBatches(task, config, order, step);
-    const save = async () => folder.checkpoints.save(done, trainStep.entries, await trainStep.reader());
     const read = () => readAverages(trainStep, config.ema !== null);
+    const save = async () => {
+      await folder.checkpoints.save(done, trainStep.entries, await trainStep.reader());
+      if (config.checkpoints.exportModel) await task.exportModel(folder.modelPath, await read());
+    };
     const clock = new Clock(perUpdate);
     let next = done < steps ? prepare(done) : undefined;
     while (done < steps) {

@@ -10,4 +10,4 @@ const recipe = tinyRecipe(4, {
   embeddingNoise: 0.1,
   identityDropout: 0.2,
 });
-await trainBase(recipe, "encoder", await tinyAutoencoder(), { data, out, resume: false, version: "test" });
+await trainBase(recipe, "encoder", await tinyAutoencoder(), { data: [data], out, resume: false, version: "test" });
