@@ -32,7 +32,7 @@ export function similarityPlotSvg(series: readonly SimilaritySeries[], options: 
   const all = series.flatMap(({ values }) => values);
   if (all.length === 0) throw new InputError("A plot of similarities needs at least one value: no face was found.");
   const smallest = all.reduce((a, b) => Math.min(a, b), threshold ?? 1);
-  const start = Math.min(0.9, Math.floor(smallest * 10 - 1e-9) / 10);
+  const start = Math.max(-1, Math.min(0.9, Math.floor(smallest * 10 - 1e-9) / 10));
   const histograms = series.map(({ values }) => histogram(values, start));
   const highest = Math.max(...histograms.flat());
 
@@ -40,7 +40,7 @@ export function similarityPlotSvg(series: readonly SimilaritySeries[], options: 
   const x = (cosine: number) => plotMargin.left + ((cosine - start) / (1 - start)) * (right - plotMargin.left);
   const y = (density: number) => bottom - (density / highest) * (bottom - plotMargin.top) * 0.95;
   const step = 1 - start > 1 ? 0.2 : 1 - start > 0.3 ? 0.1 : 0.02;
-  const ticks = Array.from({ length: Math.round((1 - start) / step) + 1 }, (_, i) => start + i * step);
+  const ticks = Array.from({ length: Math.floor((1 - start) / step + 1e-9) + 1 }, (_, i) => 1 - i * step);
   const label = { "font-size": 12, fill: "#444", "text-anchor": "middle" };
   return svgDocument(widthPx, heightPx, [
     element("rect", { width: widthPx, height: heightPx, fill: "white" }),
@@ -62,7 +62,8 @@ export function similarityPlotSvg(series: readonly SimilaritySeries[], options: 
 function histogram(values: readonly number[], start: number): number[] {
   const width = (1 - start) / bins;
   const counts = Array<number>(bins).fill(0);
-  for (const value of values) counts[Math.min(bins - 1, Math.floor((value - start) / width))]!++;
+  // Rounding leaves some a little beyond an end.
+  for (const value of values) counts[Math.max(0, Math.min(bins - 1, Math.floor((value - start) / width)))]!++;
   return counts.map((count) => count / Math.max(1, values.length) / width);
 }
 
