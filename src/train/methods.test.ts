@@ -76,40 +76,55 @@ describe("train arc2face", () => {
   });
 });
 
-it("train autoencoder lowers the error, and measures the scaling factor", async () => {
-  const config = {
-    ...recipe,
-    steps: 60,
-    accumulate: 1,
-    batchSize: 4,
-    mirror: true,
-    learningRate: { peak: 5e-3, shape: "cosine" },
-    autoencoder: { block_out_channels: [8, 8], norm_num_groups: 4, mid_block_add_attention: false },
-    loss: { kl: 1e-4 },
-    exportDType: "f16",
-  };
-  const losses: number[] = [];
-  const { model } = await trainAutoencoder(parseTrainConfig("autoencoder", config, "recipe"), {
-    data: [data],
-    out: join(folder, "vae"),
-    resume: false,
-    version: "test",
-    onProgress: ({ loss }) => losses.push(loss),
-  });
-  expect(losses.at(-1)).toBeLessThan(0.7 * (losses[0] as number));
-  const weights = await openSafetensors(join(model as string, "vae/diffusion_pytorch_model.safetensors"));
-  expect(weights.entries.get("decoder.conv_in.weight")?.dtype).toBe("f16");
+it.each([
+  ["AutoencoderKL", { block_out_channels: [8, 8], norm_num_groups: 4, mid_block_add_attention: false }, 5e-3],
+  [
+    "AutoencoderTiny",
+    {
+      encoder_block_out_channels: [8, 8],
+      decoder_block_out_channels: [8, 8],
+      num_encoder_blocks: [0, 1],
+      num_decoder_blocks: [1, 0],
+    },
+    2e-3,
+  ],
+])(
+  "train autoencoder lowers the error of an %s, and measures the scaling factor",
+  async (kind, networkConfig, peak) => {
+    const config = {
+      ...recipe,
+      steps: 60,
+      accumulate: 1,
+      batchSize: 4,
+      mirror: true,
+      learningRate: { peak, shape: "cosine" },
+      autoencoder: { _class_name: kind, ...networkConfig },
+      loss: { kl: 1e-4 },
+      exportDType: "f16",
+    };
+    const losses: number[] = [];
+    const { model } = await trainAutoencoder(parseTrainConfig("autoencoder", config, "recipe"), {
+      data: [data],
+      out: join(folder, kind),
+      resume: false,
+      version: "test",
+      onProgress: ({ loss }) => losses.push(loss),
+    });
+    expect(losses.at(-1)).toBeLessThan(0.7 * (losses[0] as number));
+    const weights = await openSafetensors(join(model as string, "vae/diffusion_pytorch_model.safetensors"));
+    expect(new Set([...weights.entries.values()].map(({ dtype }) => dtype))).toEqual(new Set(["f16"]));
 
-  const autoencoder = await openAutoencoder(model as string, join(folder, "cache"));
-  const { latents } = await encodeLatents(data, { autoencoder, mirror: true });
-  expect(latents).toMatchObject({ shape: [4, 8, 8], mirrored: true });
-  const dataset = await Dataset.open(data);
-  const rows = await Promise.all(Array.from({ length: 8 }, (_, row) => dataset.readLatents(row, false)));
-  const values = rows.flatMap((row) => [...row]);
-  const mean = values.reduce((a, b) => a + b) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  // Weights and latents were rounded to f16 since it was measured.
-  expect(variance).toBeCloseTo(1, 2);
-  expect(await dataset.readLatents(3, true)).toHaveLength(4 * 8 * 8);
-  await dataset.close();
-});
+    const autoencoder = await openAutoencoder(model as string, join(folder, "cache"));
+    const { latents } = await encodeLatents(data, { autoencoder, mirror: true });
+    expect(latents).toMatchObject({ shape: [4, 8, 8], mirrored: true });
+    const dataset = await Dataset.open(data);
+    const rows = await Promise.all(Array.from({ length: 8 }, (_, row) => dataset.readLatents(row, false)));
+    const values = rows.flatMap((row) => [...row]);
+    const mean = values.reduce((a, b) => a + b) / values.length;
+    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+    // Weights and latents were rounded to f16 since it was measured.
+    expect(variance).toBeCloseTo(1, 2);
+    expect(await dataset.readLatents(3, true)).toHaveLength(4 * 8 * 8);
+    await dataset.close();
+  },
+);

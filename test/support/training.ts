@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type DatasetIndex, datasetFiles } from "../../src/data/dataset.js";
 import { RowFileWriter } from "../../src/data/row-file.js";
 import { hashFile } from "../../src/hub/hash.js";
-import { parseVaeConfig } from "../../src/models/vae.js";
+import { parseAutoencoder } from "../../src/models/autoencoder.js";
 import { cast } from "../../src/tensor/convert.js";
 import { TorchGenerator } from "../../src/tensor/random.js";
 import { openSafetensors } from "../../src/tensor/safetensors.js";
@@ -57,7 +57,7 @@ export async function writeDataset(
 export async function tinyAutoencoder() {
   const path = "autoencoders/no-attention";
   const weights = await openSafetensors(fixture(`${path}/diffusion_pytorch_model.safetensors`));
-  return { config: parseVaeConfig(await readJson(`${path}/config.json`)), weights };
+  return { ...parseAutoencoder(await readJson(`${path}/config.json`)), weights };
 }
 
 /** A recipe for `train base` whose network has `width` and `2 width` channels; `changes` go on top. */
