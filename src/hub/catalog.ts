@@ -100,7 +100,7 @@ export const catalog: readonly CatalogModel[] = [
   },
   {
     name: "face-api",
-    description: "dlib's 128-d face recogniser, which shares nothing with the 512-d ones, from an npm package",
+    description: "dlib's 128-d face recogniser, independent of the 512-d ones, from an npm package",
     files: [
       {
         path: "face_recognition_model-weights_manifest.json",
