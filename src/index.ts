@@ -34,6 +34,10 @@ export {
   NoFaceError,
   ShapeError,
 } from "./errors.js";
+// Evaluation of recognisers
+export { evaluatePairs, type RecogniserResult } from "./evaluation/recogniser-pairs.js";
+export { type RocSeries, rocPlotSvg, writeRocPlot } from "./evaluation/roc-plot.js";
+export { readVerificationPairs, type VerificationSource } from "./evaluation/verification-set.js";
 // Faces in photos
 export type { Box, Detection, FaceDetector } from "./face/detection.js";
 export { drawFaces } from "./face/draw.js";
@@ -45,7 +49,15 @@ export {
   largestFace,
 } from "./face/embed.js";
 export { type Face, FaceFinder, type FaceFinderOptions } from "./face/face-finder.js";
-export { assertSameRecogniser, cosine, type MeanIdentity, meanIdentity } from "./face/identity.js";
+export {
+  assertSameRecogniser,
+  type Comparison,
+  compareFaces,
+  cosine,
+  type GivenEmbedding,
+  type MeanIdentity,
+  meanIdentity,
+} from "./face/identity.js";
 export {
   type Likeness,
   type LikenessNetworks,
@@ -54,6 +66,7 @@ export {
   recogniseFaces,
 } from "./face/likeness.js";
 export { loadDetector } from "./face/load-detector.js";
+export { forEachPhoto, type PhotoBatchOptions, type PhotoResult } from "./face/photo-batch.js";
 export type { HeadPose } from "./face/pose.js";
 export { assessQuality, type FaceQuality } from "./face/quality.js";
 export { type Embedding, Recogniser, type RecogniserId, type RecogniserOptions } from "./face/recogniser.js";
@@ -74,8 +87,10 @@ export {
 export { type PullOptions, pullModel } from "./hub/pull.js";
 export { type ResolvedFile, type ResolveOptions, resolveFile } from "./hub/resolve.js";
 // Pictures
+export { alignArcFace } from "./image/arcface.js";
 export { type DecodeOptions, decodeImage } from "./image/decode.js";
 export { encodeJpeg, encodePng, type PngOptions, readGeneration } from "./image/encode.js";
+export { alignFfhq } from "./image/ffhq.js";
 export type { Image } from "./image/image.js";
 export { contactSheet, type SheetEntry, type SheetOptions } from "./image/sheet.js";
 // Generation

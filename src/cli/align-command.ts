@@ -6,11 +6,9 @@ import { decodeImage } from "../image/decode.js";
 import { alignFfhq } from "../image/ffhq.js";
 import { command, flag, optional, withDefault } from "./command.js";
 import { printJson } from "./context.js";
-import { detectorOptions, showLicences } from "./face-options.js";
-import { forEachPhoto, throwIfFailed } from "./photo-job.js";
-import { listPhotos } from "./photo-list.js";
+import { detectorOptions } from "./face-options.js";
+import { photoReport, throwIfFailed, valuesOf, workOnPhotos } from "./photo-job.js";
 import { writePngFile } from "./png-file.js";
-import { Progress } from "./progress.js";
 import { text, wholeNumber } from "./read-options.js";
 
 export const align = command({
@@ -26,41 +24,32 @@ export const align = command({
   },
   details: "Exit status 2 if a photo cannot be read or shows no face; the others are done all the same.",
   async run(inputs, { out, ffhq, all, json, ...options }, context) {
-    const { signal } = context;
-    const photos = await listPhotos(inputs);
-    const progress = new Progress(context);
-    const finder = await FaceFinder.load({ ...options, signal, onDownload: progress.showDownload });
-    try {
-      showLicences(finder.files, context);
-      const work = async ({ path, stem }: { path: string; stem: string }) => {
-        const image = await decodeImage(path);
-        const found = await finder.find(image, signal);
-        const largest = largestFace(found);
-        const wanted = all ? found : [largest];
-        return Promise.all(
-          wanted.map(async (face, i) => {
+    const results = await workOnPhotos(
+      inputs,
+      {
+        label: "aligning",
+        load: (loading) => FaceFinder.load({ ...options, ...loading }),
+        async work({ path, stem }, finder) {
+          const image = await decodeImage(path);
+          const found = await finder.find(image, context.signal);
+          const largest = largestFace(found);
+          const write = async (face: typeof largest, index: number) => {
             const crop =
               ffhq === undefined ? alignArcFace(image, face.points5) : await alignFfhq(image, face.landmarks, ffhq);
-            return writePngFile(join(out, all ? `${stem}-${i}` : stem), crop, {
-              aligned: ffhq ? "ffhq" : "arcface",
-              index: i,
-            });
-          }),
-        );
-      };
-      const results = await forEachPhoto(photos, work, { label: "aligning", progress, signal });
-      progress.stop();
-      const reports = results.map((result) => ({
-        file: result.photo.path,
-        crops: "value" in result ? result.value : [],
-        ...("error" in result ? { error: result.error.message } : {}),
-      }));
-      if (json) printJson(context, reports);
-      else context.stdout(reports.flatMap(({ crops }) => crops.map((crop) => `${crop}\n`)).join(""));
-      throwIfFailed(results, context);
-    } finally {
-      progress.stop();
-      await finder.release();
-    }
+            const name = all ? `${stem}-${index}` : stem;
+            return writePngFile(join(out, name), crop, { aligned: ffhq ? "ffhq" : "arcface", index });
+          };
+          return { crops: await Promise.all((all ? found : [largest]).map(write)) };
+        },
+      },
+      context,
+    );
+    if (json)
+      printJson(
+        context,
+        results.map((result) => photoReport(result, { crops: [] })),
+      );
+    else for (const { crops } of valuesOf(results)) context.stdout(crops.map((crop) => `${crop}\n`).join(""));
+    throwIfFailed(results, context);
   },
 });

@@ -2,12 +2,10 @@ import { FaceEmbedder } from "../face/embed.js";
 import { decodeImage } from "../image/decode.js";
 import { command, flag, optional } from "./command.js";
 import { EmbeddingFolder } from "./embedding-folder.js";
-import { printEmbeddings, printMean, writeEmbeddings } from "./embedding-report.js";
+import { printEmbeddings, printMean, printPaths, writeEmbeddings } from "./embedding-report.js";
 import { embeddingJson } from "./face-json.js";
-import { embedderOptions, showLicences } from "./face-options.js";
-import { forEachPhoto, throwIfFailed } from "./photo-job.js";
-import { listPhotos, type Photo } from "./photo-list.js";
-import { Progress } from "./progress.js";
+import { embedderOptions } from "./face-options.js";
+import { throwIfFailed, valuesOf, workOnPhotos } from "./photo-job.js";
 import { text } from "./read-options.js";
 
 export const embed = command({
@@ -30,32 +28,26 @@ A photo that fails has {file, error} there. Exit status 2 if one failed; the oth
 
 Example: arc2face embed me.jpg > me.json`,
   async run(inputs, { out, npy, mean, ...options }, context) {
-    const { signal } = context;
-    const photos = await listPhotos(inputs);
-    const progress = new Progress(context);
-    const embedder = await FaceEmbedder.load({ ...options, signal, onDownload: progress.showDownload });
-    try {
-      showLicences(embedder.files, context);
-      const folder = out === undefined ? undefined : new EmbeddingFolder(out, embedder.recogniser.id);
-      const work = async (photo: Photo) => {
-        const done = await folder?.read(photo);
-        if (done) return done;
-        const made = embeddingJson(photo.path, await embedder.embed(await decodeImage(photo.path), signal));
-        await folder?.write(photo, made);
-        return made;
-      };
-      const results = await forEachPhoto(photos, work, { label: "embedding", progress, signal });
-      progress.stop();
-      const made = results.flatMap((result) => ("value" in result ? [result.value] : []));
-      if (npy !== undefined) await writeEmbeddings(npy, made);
-      if (mean) printMean(made, embedder.recogniser.calibration, context);
-      else if (folder)
-        context.stdout(results.map((result) => ("value" in result ? `${folder.pathOf(result.photo)}\n` : "")).join(""));
-      else printEmbeddings(results, photos.length === 1 && photos[0]!.path === inputs[0], context);
-      throwIfFailed(results, context);
-    } finally {
-      progress.stop();
-      await embedder.release();
-    }
+    const folder = out === undefined ? undefined : new EmbeddingFolder(out);
+    const results = await workOnPhotos(
+      inputs,
+      {
+        label: "embedding",
+        load: (loading) => FaceEmbedder.load({ ...options, ...loading }),
+        async work(photo, embedder) {
+          const done = await folder?.read(photo, embedder.recogniser.id);
+          if (done) return done;
+          const made = embeddingJson(photo.path, await embedder.embed(await decodeImage(photo.path), context.signal));
+          await folder?.write(photo, made);
+          return made;
+        },
+      },
+      context,
+    );
+    if (npy !== undefined) await writeEmbeddings(npy, valuesOf(results));
+    if (mean) printMean(valuesOf(results), context);
+    else if (folder) printPaths(results, folder, context);
+    else printEmbeddings(results, inputs, context);
+    throwIfFailed(results, context);
   },
 });

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { addAbortSignal } from "node:stream";
 import { InputError } from "../errors.js";
 import type { ChooseFace, EmbeddedFace } from "../face/embed.js";
+import { namePhoto } from "../face/photo-batch.js";
 import { decodeImage } from "../image/decode.js";
 import type { Image } from "../image/image.js";
 import { isPhoto } from "../image/photo-format.js";
@@ -46,8 +47,21 @@ export async function embedFaceInput(
     for (const reason of made.quality.reasons) stderr.write(`${input.name}: ${reason}\n`);
     return [made];
   } catch (error) {
-    if (error instanceof InputError && !error.message.startsWith(input.name))
-      error.message = `${input.name}: ${error.message}`;
-    throw error;
+    throw error instanceof InputError ? namePhoto(error, input.name) : error;
   }
+}
+
+/**
+ * The embedding of an input that shows or holds one.
+ * @param embedder for photos
+ * @throws as {@link embedFaceInput}; InputError if a file holds several
+ */
+export async function embedOnlyFace(
+  input: FaceInput,
+  embedder: PhotoEmbedder | undefined,
+  context: Pick<Context, "stderr" | "signal">,
+): Promise<StoredEmbedding> {
+  const [face, ...others] = "stored" in input ? input.stored : await embedFaceInput(input, embedder!, context);
+  if (others.length === 0) return face!;
+  throw new InputError(`${input.name} holds ${others.length + 1} embeddings; give a file with one`);
 }

@@ -8,6 +8,8 @@ export function faceJson({ box, score, landmarks, points5 }: Face, quality: Face
   return { box: box.map(hundredth), score, landmarks: places(landmarks), points5: places(points5), quality };
 }
 
+export type FaceJson = ReturnType<typeof faceJson>;
+
 /** An embedding as `embed` prints it, and `generate` and `compare` read it. */
 export function embeddingJson(file: string, { recogniser, embedding, norm, face, quality }: EmbeddedFace) {
   return { file, recogniser, embedding: [...embedding], norm, face: face ? faceJson(face, quality) : null };

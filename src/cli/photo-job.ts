@@ -1,54 +1,62 @@
 import { InputError } from "../errors.js";
+import { forEachPhoto, type PhotoResult as ResultOf } from "../face/photo-batch.js";
+import type { LoadNetworkOptions, WeightsFile } from "../face/weights-file.js";
 import type { Context } from "./context.js";
-import type { Photo } from "./photo-list.js";
-import type { Progress } from "./progress.js";
+import { showLicences } from "./face-options.js";
+import { listPhotos, type Photo } from "./photo-list.js";
+import { Progress } from "./progress.js";
 
 /** What became of a photo. */
-export type PhotoResult<T> =
-  | { readonly photo: Photo; readonly value: T }
-  | { readonly photo: Photo; readonly error: InputError };
+export type PhotoResult<T> = ResultOf<Photo, T>;
 
-/** Photos in work at once: while one is in a network, the next is decoded. */
-const concurrency = 3;
+export type PhotoReport<T> = T & { readonly file: string; readonly error?: string };
 
-/**
- * Works through photos. One that fails is put down, and the others go on.
- * @returns a result for each photo, in their order
- * @throws whatever is not a photo's fault, and when the signal is aborted
- */
-export async function forEachPhoto<T>(
-  photos: readonly Photo[],
-  work: (photo: Photo) => Promise<T>,
-  { label, progress, signal }: { label: string; progress: Progress; signal: AbortSignal },
-): Promise<PhotoResult<T>[]> {
-  const results: PhotoResult<T>[] = [];
-  let next = 0;
-  let done = 0;
-  const takeTurns = async () => {
-    for (let i = next++; i < photos.length; i = next++) {
-      signal.throwIfAborted();
-      const photo = photos[i]!;
-      results[i] = await attempt(photo, work);
-      progress.update({ label, done: ++done, total: photos.length, unit: "photos" });
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, takeTurns));
-  return results;
+interface Networks {
+  readonly files: readonly WeightsFile[];
+  release(): Promise<void>;
 }
 
-async function attempt<T>(photo: Photo, work: (photo: Photo) => Promise<T>): Promise<PhotoResult<T>> {
+export interface PhotoJob<N extends Networks, T> {
+  /** What is being done, for the progress. */
+  readonly label: string;
+  load(options: Pick<LoadNetworkOptions, "signal" | "onDownload">): Promise<N>;
+  work(photo: Photo, networks: N): Promise<T>;
+}
+
+/**
+ * What faces, align and embed share: finds the photos, loads networks, and works through the photos, several at once. One
+ * that fails is put down, and the others go on.
+ * @param inputs photos, or folders of photos
+ * @returns a result for each photo, in their order
+ */
+export async function workOnPhotos<N extends Networks, T>(
+  inputs: readonly string[],
+  { label, load, work }: PhotoJob<N, T>,
+  context: Context,
+): Promise<PhotoResult<T>[]> {
+  const { signal } = context;
+  const photos = await listPhotos(inputs);
+  const progress = new Progress(context);
+  const networks = await load({ signal, onDownload: progress.showDownload });
   try {
-    return { photo, value: await work(photo) };
-  } catch (error) {
-    if (error instanceof InputError) return { photo, error: namePhoto(error, photo) };
-    throw error;
+    showLicences(networks.files, context);
+    const onProgress = (done: number, total: number) => progress.update({ label, done, total, unit: "photos" });
+    return await forEachPhoto(photos, (photo) => work(photo, networks), { signal, onProgress });
+  } finally {
+    progress.stop();
+    await networks.release();
   }
 }
 
-/** Decoding names the file itself; what comes after knows only pixels. */
-function namePhoto(error: InputError, { path }: Photo): InputError {
-  if (!error.message.startsWith(path)) error.message = `${path}: ${error.message}`;
-  return error;
+/** A photo's row of a `--json` array: what was made of it, or what stands there with the error if it failed. */
+export function photoReport<T extends object>(result: PhotoResult<T>, otherwise: T): PhotoReport<T> {
+  const file = result.photo.path;
+  return "value" in result ? { file, ...result.value } : { file, ...otherwise, error: result.error.message };
+}
+
+/** The values of the photos that did not fail. */
+export function valuesOf<T>(results: readonly PhotoResult<T>[]): T[] {
+  return results.flatMap((result) => ("value" in result ? [result.value] : []));
 }
 
 /**

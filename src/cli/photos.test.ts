@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, link, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -11,6 +11,7 @@ import { decodeImage } from "../image/decode.js";
 import { decodeNpy } from "../tensor/npy.js";
 
 const crops = ["upright", "tilted"].map((name) => fixture(`image/arcface-${name}.png`));
+const crop = crops[0]!;
 const photo = fixture("image/photo-200x160.png"); // no face, and no crop
 
 let folder: string;
@@ -69,6 +70,45 @@ describe("embed", () => {
     expect(JSON.parse(await readFile(join(out, "a.json"), "utf8")).recogniser.name).toBe("recogniser");
   });
 
+  test("one missing among a thousand costs only itself", async () => {
+    const paths = Array.from({ length: 1000 }, (_, i) => join(folder, `${i}.png`));
+    const isMissing = (_: unknown, i: number) => i === 617;
+    await cp(crop, join(folder, "crop"));
+    await Promise.all(paths.map((path, i) => (isMissing(path, i) ? undefined : link(join(folder, "crop"), path))));
+    const npy = join(folder, "all.npy");
+    const { status, stdout, stderr } = await embed(paths, "--npy", npy);
+    expect(status).toBe(2);
+    expect(stderr).toContain("999 of 1000 photos done");
+    expect(stderr.match(/error: .*/g)).toEqual([`error: ${paths[617]}: no such file. Check the path.`]);
+    const made: { file: string; embedding?: number[]; error?: string }[] = JSON.parse(stdout);
+    expect(made.map(({ file }) => file)).toEqual(paths);
+    expect(made.filter(({ error }) => error !== undefined)).toEqual([made[617]]);
+    for (const { embedding } of made.toSpliced(617, 1)) expect(embedding).toEqual(made[0]!.embedding);
+    expect(decodeNpy(await readFile(npy)).shape).toEqual([999, 24]);
+  }, 60_000);
+
+  test("a photo that was changed since is embedded again", async () => {
+    const path = join(folder, "a.png");
+    await cp(crop, path);
+    const out = join(folder, "out");
+    const run = async () => {
+      expect((await embed([path], "--out", out)).status).toBe(0);
+      return JSON.parse(await readFile(join(out, "a.json"), "utf8"));
+    };
+    const first = await run();
+    await cp(crops[1]!, path);
+    const soon = Date.now() / 1000 + 5;
+    await utimes(path, soon, soon);
+    expect((await run()).embedding).not.toEqual(first.embedding);
+  });
+
+  test("no photo that can be used: each is named, also where a mean is wanted", async () => {
+    const { status, stdout, stderr } = await embed([photo, join(folder, "none.jpg")], "--mean");
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain("112x112");
+    expect(stderr).toContain("none.jpg: no such file");
+  });
+
   test("an empty folder, and two photos of one name, are refused before any work", async () => {
     const empty = await embed([folder]);
     expect([empty.status, empty.stdout]).toEqual([2, ""]);
@@ -111,6 +151,17 @@ describe("compare", () => {
     const { stdout, status } = await cli(["compare", stored, crops[0]!, ...recogniser, "--json", "--threshold", "0.9"]);
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toEqual({ cosine: expect.closeTo(1, 5), threshold: 0.9, same: true });
+  });
+
+  test("two embeddings need no network", async () => {
+    const [a, b] = [join(folder, "a.json"), join(folder, "b.json")];
+    await writeFile(a, JSON.stringify({ embedding: [3, 4], recogniser: { name: "mobilefacenet", sha256: "0" } }));
+    await writeFile(b, "[4, 3]");
+    const { status, stdout, stderr } = await cli(["compare", a, b, "--recogniser", "none.onnx"]);
+    expect([status, stdout, stderr]).toEqual([0, "0.960: one person (at or above 0.285)\n", ""]);
+    await writeFile(b, "[[4, 3], [1, 0]]");
+    const several = await cli(["compare", a, b]);
+    expect([several.status, several.stderr]).toEqual([2, expect.stringContaining("holds 2 embeddings")]);
   });
 
   test("a recogniser that nobody measured has no threshold", async () => {
@@ -174,6 +225,11 @@ describe("evaluate verification", () => {
     const { stdout } = await cli(["evaluate", "verification", ...pairs, "--images", folder, ...recogniser]);
     expect(stdout).toContain("100.00 %");
     expect(await readdir(folder)).toContain("A_B");
+    const roc = join(folder, "roc.png");
+    await cli(["evaluate", "verification", ...pairs, "--images", folder, ...recogniser, "--roc", roc]);
+    expect((await decodeImage(roc)).widthPx).toBe(1440);
+    const named = await cli(["evaluate", "verification", ...pairs, "--images", folder, "--roc", "roc.pdf"]);
+    expect([named.status, named.stderr]).toEqual([2, expect.stringContaining(".svg or .png")]);
     const alone = await cli(["evaluate", "verification", ...pairs, ...recogniser]);
     expect([alone.status, alone.stderr]).toEqual([2, expect.stringContaining("--pairs and --images, or --bin")]);
   });

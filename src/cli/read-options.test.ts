@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { expect, test } from "vitest";
-import { interval, lora, number, oneOf, size, wholeNumber } from "./read-options.js";
+import { fileEnding, interval, lora, number, oneOf, size, wholeNumber } from "./read-options.js";
 
 test.each([
   [wholeNumber(1), "25", 25],
@@ -29,6 +29,7 @@ test.each([
   [oneOf(["lcm"]), ["LCM", ""]],
   [size, ["", "x", "512x", "x512", "512 x 512", "-1", "1e3", "512x512x3"]],
   [interval, ["", "1", "5,1", "1,1", "1,2,3", "a,b", "-1,2", ",5"]],
+  [fileEnding(".svg", ".png"), ["roc.jpg", "svg", ""]],
   [lora, [""]],
 ])("%# refuses %2$j", (read: (text: string) => unknown, texts) => {
   for (const text of texts) expect(() => read(text), text).toThrow(InvalidArgumentError);

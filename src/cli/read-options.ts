@@ -43,6 +43,14 @@ export function oneOf<Name extends string>(names: readonly Name[]): (given: stri
   };
 }
 
+/** A file whose name has one of some endings. */
+export function fileEnding(...endings: readonly string[]): (given: string) => string {
+  return (given) => {
+    if (endings.some((ending) => given.toLowerCase().endsWith(ending))) return given;
+    throw new InvalidArgumentError(`Name a file that ends with ${endings.join(" or ")}.`);
+  };
+}
+
 /** `512` or `WIDTHxHEIGHT`, in pixels. */
 export function size(given: string): [widthPx: number, heightPx: number] {
   const [, width, height = width] = /^(\d{1,5})(?:x(\d{1,5}))?$/.exec(given) ?? [];

@@ -1,5 +1,6 @@
 import { InputError, NoFaceError } from "../errors.js";
 import type { FaceEmbedder } from "../face/embed.js";
+import { mapPhotos, namePhoto, type PhotoBatchOptions } from "../face/photo-batch.js";
 import { arcFaceTemplate } from "../image/arcface.js";
 import { decodeImage } from "../image/decode.js";
 import { f32 } from "../tensor/tensor.js";
@@ -14,10 +15,8 @@ export interface RecogniserResult extends VerificationResult {
   readonly withoutFace: readonly string[];
 }
 
-export interface EvaluatePairsOptions {
+export interface EvaluatePairsOptions extends PhotoBatchOptions {
   readonly folds?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** A photo: a path, a file's content with a name, or what reads the content when its turn comes. */
@@ -25,9 +24,6 @@ export type PairPhoto =
   | string
   | { readonly name: string; readonly bytes: Uint8Array }
   | { readonly name: string; readonly read: () => Promise<Uint8Array> };
-
-/** Photos in work at once: while one is in a network, the next is decoded. */
-const concurrency = 3;
 
 /**
  * Embeds every photo of the pairs once, and judges the pairs by the cosines.
@@ -39,19 +35,9 @@ export async function evaluatePairs(
   { folds, signal, onProgress }: EvaluatePairsOptions = {},
 ): Promise<RecogniserResult> {
   const photos = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
-  const embeddings = new Map<PairPhoto, Float32Array>();
-  const withoutFace: string[] = [];
-  let next = 0;
-  const takeTurns = async () => {
-    for (let i = next++; i < photos.length; i = next++) {
-      const photo = photos[i]!;
-      const { embedding, isFound } = await embedPhoto(photo, embedder, signal);
-      embeddings.set(photo, embedding);
-      if (!isFound) withoutFace.push(nameOf(photo));
-      onProgress?.(embeddings.size, photos.length);
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, takeTurns));
+  const embedded = await mapPhotos(photos, (photo) => embedPhoto(photo, embedder, signal), { signal, onProgress });
+  const embeddings = new Map(photos.map((photo, i) => [photo, embedded[i]!.embedding]));
+  const withoutFace = photos.filter((_, i) => !embedded[i]!.isFound).map(nameOf);
   const rows = (side: "first" | "second") => {
     const vectors = pairs.map((pair) => embeddings.get(pair[side])!);
     const packed = new Float32Array(vectors.length * vectors[0]!.length);
@@ -73,10 +59,7 @@ async function embedPhoto(
   try {
     return { embedding: (await embedder.embed(image, signal)).embedding, isFound: true };
   } catch (error) {
-    if (!(error instanceof NoFaceError)) {
-      if (error instanceof InputError) error.message = `${nameOf(photo)}: ${error.message}`;
-      throw error;
-    }
+    if (!(error instanceof NoFaceError)) throw error instanceof InputError ? namePhoto(error, nameOf(photo)) : error;
     // The whole image as a crop: its short side over the 112 pixels, its middle on the crop's.
     const scale = Math.min(image.widthPx, image.heightPx) / 112;
     const points = arcFaceTemplate.map(

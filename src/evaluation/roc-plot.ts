@@ -1,5 +1,7 @@
 import { InputError } from "../errors.js";
-import { element, svgDocument } from "../image/svg.js";
+import { encodePng } from "../image/encode.js";
+import { drawSvg, element, svgDocument } from "../image/svg.js";
+import { writeFileAtomic } from "../tensor/atomic-file.js";
 import { gridLine, legend, lineStyle, plotFrame, plotMargin } from "./chart.js";
 import type { RocPoint } from "./roc.js";
 
@@ -18,6 +20,12 @@ export interface RocPlotOptions {
 }
 
 const superscripts = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/** Writes {@link rocPlotSvg}'s plot as PNG, of twice its size, if the path ends with `.png`, else as SVG. */
+export async function writeRocPlot(path: string, series: readonly RocSeries[]): Promise<void> {
+  const svg = rocPlotSvg(series);
+  await writeFileAtomic(path, /\.png$/i.test(path) ? await encodePng(await drawSvg(svg, { scale: 2 })) : svg);
+}
 
 /**
  * Draws ROC curves as an SVG: false acceptance rate, logarithmic, against true acceptance rate, with a legend in the

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { InputError } from "../errors.js";
-import { assertSameRecogniser, cosine, meanIdentity } from "./identity.js";
+import { assertSameRecogniser, compareFaces, cosine, meanIdentity } from "./identity.js";
 
 const recogniser = { name: "a", sha256: "a".repeat(64) };
 const other = { name: "b", sha256: "b".repeat(64) };
@@ -61,4 +61,36 @@ test("the guard compares hashes, not names, and says what to do", () => {
   expect(() => assertSameRecogniser(at(0), other)).toThrow(
     /made by a \(aaaaaaaaaaaa….*b \(bbbbbbbbbbbb….*Embed the photo/s,
   );
+});
+
+describe("compareFaces", () => {
+  const measured = { name: "mobilefacenet", sha256: "c".repeat(64) };
+
+  test("is the cosine whatever the lengths, judged by the recogniser's threshold", () => {
+    const long = { embedding: [6, 8, 0], recogniser: measured };
+    expect(compareFaces(long, { embedding: [0, 0.5, 0], recogniser: measured })).toEqual({
+      cosine: expect.closeTo(0.8, 6),
+      threshold: 0.285,
+      same: true,
+    });
+    expect(compareFaces(long, { embedding: [0, -1, 0] })).toMatchObject({ threshold: 0.285, same: false });
+    expect(compareFaces(long, { embedding: [3, 4, 0] }, { threshold: 0.99 })).toMatchObject({ same: true });
+  });
+
+  test("nobody knows the threshold of an unknown recogniser, of two different ones, or of none", () => {
+    for (const [a, b] of [
+      [recogniser, recogniser],
+      [measured, { ...measured, sha256: "d".repeat(64) }],
+      [undefined, undefined],
+    ]) {
+      const faces = [a, b].map((by) => ({ embedding: [1, 0], recogniser: by }));
+      expect(compareFaces(faces[0]!, faces[1]!)).toEqual({ cosine: 1, threshold: null, same: null });
+    }
+  });
+
+  test("embeddings that cannot be compared are refused", () => {
+    expect(() => compareFaces({ embedding: [1, 0] }, { embedding: [1, 0, 0] })).toThrow("2 and 3 numbers");
+    expect(() => compareFaces({ embedding: [0, 0] }, { embedding: [1, 0] })).toThrow("all zeros");
+    expect(() => compareFaces({ embedding: [1, 0] }, { embedding: [Number.NaN, 0] })).toThrow(InputError);
+  });
 });

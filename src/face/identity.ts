@@ -1,5 +1,5 @@
 import { InputError } from "../errors.js";
-import type { Embedding, RecogniserId } from "./recogniser.js";
+import { calibrationOf, type Embedding, type RecogniserId } from "./recogniser.js";
 
 /** One identity from several photos. */
 export interface MeanIdentity {
@@ -43,6 +43,53 @@ export function meanIdentity(embeddings: readonly Embedding[], threshold: number
     agreement: vectors.map((vector, i) => (othersOf(i).length === 0 ? 1 : cosine(vector, unitMean(othersOf(i))))),
     outliers: [...vectors.keys()].filter((i) => !kept.includes(i)),
   };
+}
+
+/** An embedding as it comes from a file: of any length, and maybe not saying which recogniser made it. */
+export interface GivenEmbedding {
+  readonly embedding: ArrayLike<number>;
+  readonly recogniser?: RecogniserId | undefined;
+}
+
+/** How alike two faces are. */
+export interface Comparison {
+  /** -1 to 1. */
+  readonly cosine: number;
+  /** From which two photos show one person; null if nobody measured it. */
+  readonly threshold: number | null;
+  /** Null without a threshold. */
+  readonly same: boolean | null;
+}
+
+/**
+ * Tells how alike two faces are, and whether they are one person's by the threshold of the recogniser that made both
+ * (where one does not say, of the other's).
+ * @param threshold in place of the recogniser's
+ * @throws InputError if the embeddings differ in length, or one is zero or not finite
+ */
+export function compareFaces(
+  a: GivenEmbedding,
+  b: GivenEmbedding,
+  { threshold }: { threshold?: number | undefined } = {},
+): Comparison {
+  if (a.embedding.length !== b.embedding.length) {
+    throw new InputError(
+      `Face embeddings of ${a.embedding.length} and ${b.embedding.length} numbers cannot be compared; embed both photos with one recogniser.`,
+    );
+  }
+  const similarity = cosine(unitVector(a.embedding), unitVector(b.embedding));
+  const [maker, other] = [a.recogniser ?? b.recogniser, b.recogniser ?? a.recogniser];
+  const measured = maker && maker.sha256 === other?.sha256 ? calibrationOf(maker)?.threshold : undefined;
+  const limit = threshold ?? measured ?? null;
+  return { cosine: similarity, threshold: limit, same: limit === null ? null : similarity >= limit };
+}
+
+/** @throws InputError if the vector is zero or not finite */
+function unitVector(vector: ArrayLike<number>): Float32Array {
+  const values = Float64Array.from(vector);
+  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  if (norm > 0 && Number.isFinite(norm)) return Float32Array.from(values, (value) => value / norm);
+  throw new InputError("A face embedding is all zeros, or holds NaN or infinite numbers; embed the photo again.");
 }
 
 /**

@@ -54,6 +54,11 @@ const calibrations: Readonly<Record<string, Calibration>> = {
   "dlib-resnet": { threshold: 0.91 },
 };
 
+/** What was measured of a recogniser, if it is a known one. */
+export function calibrationOf({ name }: RecogniserId): Calibration | undefined {
+  return Object.hasOwn(calibrations, name) ? calibrations[name] : undefined;
+}
+
 /** A network that tells people apart, given their faces cut as it wants them. Source: Deng 2019 (ArcFace). */
 export class Recogniser {
   readonly id: RecogniserId;
@@ -69,7 +74,7 @@ export class Recogniser {
     private readonly options: RecogniserOptions,
   ) {
     this.id = { name: file.name, sha256: file.sha256 };
-    this.calibration = Object.hasOwn(calibrations, file.name) ? calibrations[file.name] : undefined;
+    this.calibration = calibrationOf(this.id);
     this.isMirrored = options.mirrored ?? file.name === "mobilefacenet";
     this.embeddingSize = session.outputs[0]!.shape[1] as number;
   }

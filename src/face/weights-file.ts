@@ -75,13 +75,19 @@ export async function loadNetwork(
     ...(threads === undefined ? {} : { threads }),
     ...(signal === undefined ? {} : { signal }),
   });
-  const name = nameOfHash(found.sha256) ?? (known ? source : basename(found.path, extname(found.path)));
+  const name = nameOfHash(found.sha256) ?? (known ? source : nameOfStranger(found.path, sha256));
   return { session, file: { name, sha256, licence: found.licence, origin: found.origin } };
 }
 
 /** A copy of a known file keeps its known name, wherever it lies. */
 function nameOfHash(sha256: string): string | undefined {
   return Object.keys(knownNetworks).find((name) => findCatalogFile(knownNetworks[name]!).sha256 === sha256);
+}
+
+/** Another file of a known name must not pass for that network, whose threshold and preprocessing go by the name. */
+function nameOfStranger(path: string, sha256: string): string {
+  const name = basename(path, extname(path));
+  return isKnownNetwork(name) ? `${name}-${sha256.slice(0, 8)}` : name;
 }
 
 function findCatalogFile({ model, path }: KnownNetwork): CatalogFile {
