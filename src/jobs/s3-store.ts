@@ -82,7 +82,7 @@ export class S3Store implements ResultStore {
     const { bucket, prefix } = this.options;
     const probe = { Bucket: bucket, Key: `${prefix}.probe` };
     try {
-      await this.client.send(new PutObjectCommand({ ...probe, Body: "" }));
+      await this.client.send(new PutObjectCommand({ ...probe, Body: Buffer.from("arc2face") }));
       await this.client.send(new DeleteObjectCommand(probe));
     } catch (cause) {
       throw new InputError(

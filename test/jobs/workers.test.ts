@@ -19,7 +19,7 @@ const jobCount = 100;
 
 /** Different people, seeds and numbers of images. */
 const submissions: Submission[] = Array.from({ length: jobCount }, (_, i) => ({
-  ...tinyJob(10 * i, { faceEmbeddings: [tinyEmbedding(i % 7)], count: 1 + (i % 3) }),
+  ...tinyJob(10 * i, { faceEmbeddings: [tinyEmbedding(i % 7)], count: 1 + (i % 3), guidanceScale: 1 }),
   id: `job-${i}`,
 }));
 const imageCount = submissions.reduce((sum, { input }) => sum + (input as { count: number }).count, 0);
