@@ -2,15 +2,16 @@ import { parseArgs } from "node:util";
 import { benchFaces } from "./faces.js";
 import { benchFull } from "./full.js";
 import { benchFullStep } from "./full-step.js";
+import { benchMini } from "./mini.js";
 import { benchTrain } from "./train.js";
 
 /** Each benchmark prints figures of this machine in this run; compare ratios, not times of different runs. */
-const benches = { faces: benchFaces, full: benchFull, step: benchFullStep, train: benchTrain };
+const benches = { faces: benchFaces, full: benchFull, mini: benchMini, step: benchFullStep, train: benchTrain };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    model: { type: "string", default: "reference/full/f32" },
+    model: { type: "string" },
     photos: {
       type: "string",
       default: process.env.ARC2FACE_DATA ? `${process.env.ARC2FACE_DATA}/portraits` : "../shared/data/portraits",
@@ -29,7 +30,7 @@ if (!Object.hasOwn(benches, name)) {
   process.exitCode = 2;
 } else {
   await benches[name as keyof typeof benches]({
-    model: values.model,
+    model: values.model ?? (name === "mini" ? "mini" : "reference/full/f32"),
     photos: values.photos,
     python: values.python,
     runs: Number(values.runs),

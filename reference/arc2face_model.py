@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
 # What a folder without `arc2face.json` means: "photo of a id person", the empty prompt, an ArcFace embedding.
@@ -22,7 +23,7 @@ OFFICIAL_MANIFEST = {
 class Arc2FaceModel(NamedTuple):
     unet: UNet2DConditionModel
     encoder: CLIPTextModel
-    vae: AutoencoderKL
+    vae: AutoencoderKL | AutoencoderTiny
     scheduler_config: dict
     manifest: dict
 
@@ -32,15 +33,22 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Arc2FaceMode
     return Arc2FaceModel(
         unet=UNet2DConditionModel.from_pretrained(folder / "arc2face", torch_dtype=dtype).eval(),
         encoder=load_encoder(folder / "encoder").to(dtype),
-        vae=AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=dtype).eval(),
+        vae=load_vae(folder / "vae", dtype),
         scheduler_config=json.loads((folder / "scheduler" / "scheduler_config.json").read_text()),
         manifest=json.loads(manifest.read_text()) if manifest.exists() else OFFICIAL_MANIFEST,
     )
 
 
+def load_vae(folder: Path, dtype: torch.dtype) -> AutoencoderKL | AutoencoderTiny:
+    kind = json.loads((folder / "config.json").read_text()).get("_class_name")
+    cls = AutoencoderTiny if kind == "AutoencoderTiny" else AutoencoderKL
+    return cls.from_pretrained(folder, torch_dtype=dtype).eval()
+
+
 def load_encoder(folder: Path) -> CLIPTextModel:
     """Transformers 4 wrote `text_model.` before every key and kept the position ids; transformers 5 does neither."""
-    state = torch.load(folder / "pytorch_model.bin", weights_only=True)
+    pickle = folder / "pytorch_model.bin"
+    state = torch.load(pickle, weights_only=True) if pickle.exists() else load_file(folder / "model.safetensors")
     state.pop("text_model.embeddings.position_ids", None)
     encoder = CLIPTextModel(CLIPTextConfig.from_json_file(folder / "config.json"))
     encoder.load_state_dict({name.removeprefix("text_model."): value for name, value in state.items()})
