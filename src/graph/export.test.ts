@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { InputError } from "../errors.js";
 import { f32 } from "../tensor/tensor.js";
 import { exportOnnx } from "./export.js";
-import { add, cast, matmul, transpose } from "./operators/index.js";
+import { add, cast, matmul, mul, transpose } from "./operators/index.js";
 import { constant, input, type Value } from "./value.js";
 
 const graph = () => {
@@ -33,6 +33,20 @@ describe("exportOnnx", () => {
     const names = fromBinary(ModelProtoSchema, exportOnnx(graph()).bytes).graph?.node.map(({ name }) => name);
     expect(names).toContain("Cast:proj.weight");
     expect(names).toContain("MatMul:proj.weight");
+  });
+
+  it("gives an output that other nodes read its name where it is computed, not to a copy", () => {
+    const x = input("x", "f32", [3]);
+    const inner = mul(x, 2);
+    const outer = mul(inner, 3);
+    const { bytes } = exportOnnx({ inputs: [x], outputs: { inner, outer, again: outer } });
+    const nodes = fromBinary(ModelProtoSchema, bytes).graph?.node.map(({ opType, output }) => [opType, ...output]);
+    expect(nodes).toEqual([
+      ["Mul", "inner"],
+      ["Mul", "Mul"],
+      ["Identity", "outer"],
+      ["Identity", "again"],
+    ]);
   });
 
   it("refuses a graph that reads an input which is not listed, or two inputs of one name", () => {

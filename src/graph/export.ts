@@ -73,22 +73,33 @@ export function exportOnnx({ inputs, outputs }: GraphInterface): OnnxModel {
     return name;
   };
 
-  const nodes = topologicalOrder(Object.values(outputs)).map((node): Init<typeof NodeProtoSchema> => {
+  const order = topologicalOrder(Object.values(outputs));
+  // Outputs get the names the caller chose, whatever computes them (and one value may have two names): by an Identity,
+  // which ONNX Runtime takes out again, except where the value is read by other nodes too. There it would copy.
+  const read = new Set(order.flatMap(({ inputs: operands }) => operands));
+  for (const [name, value] of Object.entries(outputs)) {
+    if (value.origin.kind === "node" && read.has(value) && names.find(value) === undefined && !names.has(name)) {
+      names.assign(value, name);
+    }
+  }
+
+  const nodes = order.map((node): Init<typeof NodeProtoSchema> => {
     const label = nodeLabel(node);
+    const isNamed = node.outputs.some((value) => names.find(value) !== undefined);
     return {
       opType: node.operator.type,
       domain: node.operator.domain ?? "",
       input: node.inputs.map(operand),
-      output: node.outputs.map((value) => names.assign(value, label)),
+      output: node.outputs.map((value) => names.find(value) ?? names.assign(value, label)),
       // An output's name is unique, so it serves as the node's name in profiles and error messages too.
-      name: names.find(node.outputs[0] as Value) ?? label,
+      name: isNamed ? label : (names.find(node.outputs[0] as Value) ?? label),
       attribute: Object.entries(node.attributes).flatMap(([key, value]) =>
         value === undefined ? [] : [attributeProto(key, value)],
       ),
     };
   });
-  // Outputs get the names the caller chose, whatever computes them (and one value may have two names).
   for (const [name, value] of Object.entries(outputs)) {
+    if (names.find(value) === name && value.origin.kind === "node") continue;
     nodes.push({ opType: "Identity", input: [operand(value)], output: [name], name: `output:${name}` });
   }
 
@@ -126,6 +137,10 @@ class Names {
 
   find(value: Value): string | undefined {
     return this.byValue.get(value);
+  }
+
+  has(name: string): boolean {
+    return this.taken.has(name);
   }
 
   assign(value: Value, base: string): string {
