@@ -149,6 +149,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       http = createAdaptorServer({ fetch: app.fetch, serverOptions: httpLimits }) as HttpServer;
       http.maxConnections = maxConnections;
       await startListening(http, host, port);
+      // Fetched and loaded now, so that the first photo need not wait.
+      faces.describe().catch((error) => log("loading the networks that look at photos", error));
       const { address, family, port: taken } = http.address() as AddressInfo;
       return `http://${family === "IPv6" ? `[${address}]` : address}:${taken}`;
     },

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { readGeneration } from "../../image/encode.js";
 import type { JobEvent, ResultFile } from "../../jobs/job.js";
 import type { JobQueue } from "../../jobs/queue.js";
@@ -32,7 +33,10 @@ export class Recorder {
   private isStopping = false;
   private readonly stopping = new AbortController();
 
-  constructor(private readonly options: RecorderOptions) {}
+  constructor(private readonly options: RecorderOptions) {
+    // Every generation that is followed listens.
+    setMaxListeners(0, this.stopping.signal);
+  }
 
   /** What passes while a generation is made; undefined once it has ended. */
   channel(generation: string): Channel | undefined {
