@@ -1,15 +1,15 @@
 /**
- * Images of one person from a face embedding.
+ * Images of one person from a photo.
  *
  * ```ts
- * import { Arc2Face, encodePng, readEmbeddingFile } from "arc2face";
+ * import { encodePng, PhotoPipeline } from "arc2face";
  *
- * const model = await Arc2Face.load("arc2face");
- * const faceEmbedding = await readEmbeddingFile("me.json");
- * for await (const image of model.generate({ faceEmbedding, count: 4, seed: 1 })) {
+ * const pipeline = await PhotoPipeline.load();
+ * const { embedding } = await pipeline.embed("me.jpg");
+ * for await (const image of pipeline.generate({ faceEmbedding: embedding, count: 4, seed: 1 })) {
  *   await writeFile(`me-${image.seed}.png`, await encodePng(image, { generation: image.record }));
  * }
- * await model.release();
+ * await pipeline.release();
  * ```
  *
  * Every function throws an {@link Arc2FaceError} where its input, a file, the device or the network is at fault.
@@ -32,6 +32,7 @@ export {
   DownloadError,
   InputError,
   NoFaceError,
+  QueueFullError,
   ShapeError,
 } from "./errors.js";
 // Evaluation of recognisers
@@ -86,6 +87,15 @@ export {
 } from "./hub/models.js";
 export { type PullOptions, pullModel } from "./hub/pull.js";
 export { type ResolvedFile, type ResolveOptions, resolveFile } from "./hub/resolve.js";
+// New people, and those in between
+export {
+  drawEmbedding,
+  type IdentityDistribution,
+  type NewIdentities,
+  readIdentities,
+} from "./identity/distribution.js";
+export { interpolateIdentities } from "./identity/interpolate.js";
+export { sampleIdentities } from "./identity/sample-identities.js";
 // Pictures
 export { alignArcFace } from "./image/arcface.js";
 export { type DecodeOptions, decodeImage } from "./image/decode.js";
@@ -104,6 +114,7 @@ export {
 export { decodeEmbeddings, readEmbeddingFile, readEmbeddings } from "./pipeline/embedding-file.js";
 export type { LoraOptions } from "./pipeline/loras.js";
 export { type GenerationRecord, type ModelHashes, parseGenerationRecord } from "./pipeline/metadata.js";
+export { type LikenessImage, PhotoPipeline, type PhotoPipelineOptions } from "./pipeline/photo-pipeline.js";
 export type { FaceEmbedding, GenerateRequest } from "./pipeline/request.js";
 // Devices
 export { availableDevices, type Device, type ExecutionDevice } from "./runtime/devices.js";
