@@ -4,7 +4,6 @@ import { downloadUrl } from "../api/client.js";
 import { type Frame, framesOf, type GenerationState, hasEnded } from "../state/generation-state.js";
 import { hrefOf } from "../state/route.js";
 import { verdictOf } from "../state/verdict.js";
-import { ButtonLink } from "./button.js";
 import styles from "./frames.module.css";
 import { VerdictBadge } from "./verdict-badge.js";
 
@@ -54,14 +53,13 @@ function FrameItem({ frame, generation, name }: { frame: Frame; generation: Gene
           Synthetic
         </span>
       </a>
+      <a className={styles.download} href={downloadUrl(image)} download title="Download as PNG">
+        <Download size={18} aria-hidden />
+        <span className="visually-hidden">Download seed {seed}</span>
+      </a>
       <figcaption>
-        <div>
-          <VerdictBadge image={image} />
-          <span className={styles.note}>Seed {seed}</span>
-        </div>
-        <ButtonLink kind="quiet" icon={Download} iconOnly href={downloadUrl(image)} download>
-          {`Download image with seed ${seed}`}
-        </ButtonLink>
+        <VerdictBadge image={image} />
+        <span className={styles.note}>Seed {seed}</span>
       </figcaption>
     </figure>
   );

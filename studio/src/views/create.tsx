@@ -23,7 +23,8 @@ export function CreateView() {
     if (typeof request === "string") return;
     setCurrentId((await client.startGeneration(request)).id);
     // On a phone the results lie below; on wide screens they are in view already.
-    results.current?.scrollIntoView({ behavior: "smooth", block: "nearest" });
+    const isBelow = (results.current?.getBoundingClientRect().top ?? 0) > innerHeight / 3;
+    if (isBelow) results.current?.scrollIntoView({ behavior: "smooth", block: "start" });
   });
   if (identities.length === 0) return <WelcomeView />;
   return (

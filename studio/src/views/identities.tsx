@@ -60,7 +60,7 @@ function IdentityCard({ identity }: { identity: Identity }) {
       <div className={styles.text}>
         <h2>{name}</h2>
         <p>{describeOrigin(identity)}</p>
-        <p>{generationCount === 0 ? "No images yet" : `In ${plural(generationCount, "run")}`}</p>
+        <p>{generationCount === 0 ? "No images yet" : plural(generationCount, "set of images", "sets of images")}</p>
         {quality && quality.reasons.length > 0 && <p className={styles.quality}>Note: {quality.reasons[0]}</p>}
       </div>
       <div className={styles.actions}>
@@ -87,8 +87,8 @@ function IdentityCard({ identity }: { identity: Identity }) {
             reload();
           }}
         >
-          The photos, the numbers that describe the face, and every image made of it are removed from the server, images
-          between it and another face as well.
+          {identity.kind === "photos" ? "The photos, the" : "The"} numbers that describe the face, and every image made
+          of it are removed from the server, images between it and another face as well.
         </ConfirmDelete>
       )}
     </article>
