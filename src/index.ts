@@ -36,8 +36,16 @@ export {
   ShapeError,
 } from "./errors.js";
 // Evaluation of recognisers
+export { evaluateIdentity, type IdentityEvaluation, type IdentityOptions } from "./evaluation/identity.js";
+export { type IdentitySummary, summariseIdentity } from "./evaluation/identity-summary.js";
+export { type IdentityInput, listInputs } from "./evaluation/inputs.js";
+export type { Judges } from "./evaluation/judges.js";
+export { loadJudges } from "./evaluation/load-judges.js";
+export { type MeasuredIdentity, type MeasureIdentityOptions, measureIdentity } from "./evaluation/measure-identity.js";
 export { evaluatePairs, type RecogniserResult } from "./evaluation/recogniser-pairs.js";
 export { type RocSeries, rocPlotSvg, writeRocPlot } from "./evaluation/roc-plot.js";
+export { type SimilaritySeries, similarityPlotSvg } from "./evaluation/similarity-plot.js";
+export { evaluateTruncation, type Truncation, type TruncationOptions } from "./evaluation/truncation.js";
 export { readVerificationPairs, type VerificationSource } from "./evaluation/verification-set.js";
 // Faces in photos
 export type { Box, Detection, FaceDetector } from "./face/detection.js";
