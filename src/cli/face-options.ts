@@ -19,7 +19,7 @@ export const detectorOptions = {
 /** `--aligned` or `--aligned TEMPLATE`. */
 export const alignedOption = optional(
   "--aligned [template]",
-  `the photos are crops of 112x112 already, not to be searched: ${cropTemplates.join(", or ")} with eyes 8 pixels further left (default: photos)`,
+  `take the photos as they are, crops of 112x112 aligned to the template ${cropTemplates.join(", or ")} (eyes 8 pixels further left, as in many copies of LFW); default template arcface; without this, faces are found and aligned here`,
   oneOf(cropTemplates),
 );
 alignedOption.option.preset("arcface" satisfies CropTemplate);
