@@ -52,8 +52,9 @@ export function klLoss(mean: Value, logvar: Value): Value {
  */
 export function perceptualLoss(network: GraphInterface, a: Value, b: Value): Value {
   const maps = featureMaps(network);
+  const wanted = featuresOf(network, maps, b);
   const distances = featuresOf(network, maps, a).map((features, i) => {
-    const difference = sub(unitChannels(features), unitChannels(featuresOf(network, maps, b)[i] as Value));
+    const difference = sub(unitChannels(features), unitChannels(wanted[i] as Value));
     return reduceMean(reduceSum(mul(difference, difference), { axes: [1] }));
   });
   return div(distances.reduce(add), distances.length);
@@ -106,10 +107,11 @@ export interface CropBox {
 }
 
 /**
- * Where the ArcFace crop lies in an FFHQ crop: the shift and scale (without rotation) that bring FFHQ's mean landmarks
- * closest to ArcFace's template. Mean landmarks: facexlib's FFHQ template.
+ * Where the ArcFace crop lies in an FFHQ crop: the shift and scale (without rotation) that bring mean landmarks closest to
+ * ArcFace's template. Measured with the default detector and landmarks on 50 FFHQ crops of 128 pixels: the mean
+ * side's standard error is 0.004, single faces have sides of 0.70 to 0.81; the rotation left out is 0.3 degrees.
  */
-export const arcFaceInFfhq: CropBox = { left: 0.1265, top: 0.1195, side: 0.7489 };
+export const arcFaceInFfhq: CropBox = { left: 0.135, top: 0.126, side: 0.73 };
 
 /**
  * Cuts out and resizes by bilinear interpolation, as two matrix products, so that gradients go through.
