@@ -44,7 +44,20 @@ const allowed: Record<string, readonly string[]> = {
     "graph",
     "tensor",
   ],
-  server: ["jobs", "pipeline", "face", "diffusion", "models", "image", "hub", "runtime", "graph", "tensor"],
+  server: [
+    "identity",
+    "data",
+    "jobs",
+    "pipeline",
+    "face",
+    "diffusion",
+    "models",
+    "image",
+    "hub",
+    "runtime",
+    "graph",
+    "tensor",
+  ],
   studio: [],
 };
 /** cli/ and the library's entry may import everything. */

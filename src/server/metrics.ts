@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { jobStatuses } from "../jobs/job.js";
 import type { JobQueue } from "../jobs/queue.js";
 
 /** Seconds; a step takes from milliseconds (a tiny model) to minutes (the official one on an old laptop). */
@@ -38,7 +39,8 @@ export class Metrics {
       labelNames: ["status"],
       registers: [this.registry],
       async collect() {
-        for (const [status, count] of Object.entries(await queue.counts())) this.set({ status }, count);
+        const counts = await queue.counts();
+        for (const status of jobStatuses) this.set({ status }, counts[status]);
       },
     });
   }

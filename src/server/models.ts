@@ -64,6 +64,12 @@ export class ModelShelf {
     throw conflict(`model ${name} is not on this machine yet; load it first, by POST /api/v1/models/${name}/load`);
   }
 
+  /** The first model's folder. @throws RequestError 409 if it is not on this machine */
+  async defaultFolder(): Promise<string> {
+    if (this.defaultName === undefined) throw conflict("this server has no model; start it with --model NAME=SOURCE");
+    return (await this.describe(this.defaultName)).folder;
+  }
+
   /** The recogniser that the first model was made for; undefined if that is not known. */
   async recogniserSource(): Promise<string | undefined> {
     const first = this.entries.values().next().value;

@@ -25,7 +25,7 @@ import { checkCorsOrigin, defaultLimits, isLoopback, type Limits } from "./optio
 import { Generations } from "./services/generations.js";
 import { Identities } from "./services/identities.js";
 import { Recorder } from "./services/recorder.js";
-import type { IdentitySampler } from "./services/sampler.js";
+import { folderSampler, type IdentitySampler } from "./services/sampler.js";
 import { openTables } from "./store/tables.js";
 import { readStudio } from "./studio-files.js";
 import { version } from "./version.js";
@@ -57,7 +57,7 @@ export interface ServerOptions extends Pick<LoadOptions, "device" | "threads"> {
   readonly queue?: JobQueue | undefined;
   /** What looks at photos; default: a thread of this process. */
   readonly faces?: FaceAnalyser;
-  /** What draws identities that nobody has; default: none are drawn. */
+  /** What draws identities that nobody has; default: what the first model's folder says of them. */
   readonly sampler?: IdentitySampler;
   /** Told of errors that are nobody's fault but the server's. */
   readonly log?: (message: string, error: unknown) => void;
@@ -113,7 +113,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const metrics = new Metrics(queue);
   const recorder = new Recorder({ queue, store, tables, faces, metrics, log });
   const generations = new Generations({ tables, queue, models, recorder, metrics, limits });
-  const { sampler } = options;
+  const sampler = options.sampler ?? folderSampler(() => models.defaultFolder());
   const identities = new Identities({ db, tables, store, faces, generations, sampler, limits });
   await generations.resume();
 

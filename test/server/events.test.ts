@@ -34,7 +34,7 @@ async function start(server: Server, count = 2, steps = 2): Promise<string> {
   return ((await answer.json()) as { id: string }).id;
 }
 
-const watch = (server: Server, id: string, lastId?: number) =>
+const watch = async (server: Server, id: string, lastId?: number) =>
   server.app.request(`/api/v1/generations/${id}/events`, {
     headers: lastId === undefined ? {} : { "Last-Event-ID": String(lastId) },
   });

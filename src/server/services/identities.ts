@@ -8,7 +8,7 @@ import { type Database, forgetDeleted } from "../database.js";
 import type { FaceAnalyser } from "../faces/analyser.js";
 import { newId } from "../ids.js";
 import type { Limits } from "../options.js";
-import { conflict, notFound, tooMany } from "../problem.js";
+import { notFound, tooMany } from "../problem.js";
 import type { StoredFace } from "../store/photos.js";
 import { isoTime, type Page } from "../store/rows.js";
 import type { Tables } from "../store/tables.js";
@@ -22,7 +22,7 @@ export interface IdentitiesOptions {
   readonly store: ResultStore;
   readonly faces: FaceAnalyser;
   readonly generations: Generations;
-  readonly sampler: IdentitySampler | undefined;
+  readonly sampler: IdentitySampler;
   readonly limits: Limits;
 }
 
@@ -80,7 +80,6 @@ export class Identities {
 
   async sample({ count, seed, name }: SampleRequest): Promise<{ seed: number; items: Identity[] }> {
     const { sampler, tables } = this.options;
-    if (!sampler) throw conflict("this server's model cannot draw new identities; upload a photo instead");
     const drawn = await sampler(count, seed === "random" ? undefined : seed);
     const items = drawn.embeddings.map((embedding, i) =>
       tables.identities.insert({

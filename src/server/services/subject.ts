@@ -1,9 +1,9 @@
 import { assertSameRecogniser } from "../../face/identity.js";
 import type { RecogniserId } from "../../face/recogniser.js";
+import { interpolateIdentity } from "../../identity/interpolate.js";
 import type { Generation } from "../api/generations.js";
 import { notFound } from "../problem.js";
 import type { IdentityTable, StoredIdentity } from "../store/identities.js";
-import { blendEmbeddings } from "./blend.js";
 
 /** Whom a generation shows. */
 export interface Subject {
@@ -18,7 +18,7 @@ export function findSubject(identities: IdentityTable, who: Generation["request"
   const [from, to] = [toSubject(need(identities, who.from)), toSubject(need(identities, who.to))];
   if (from.recogniser) assertSameRecogniser({ recogniser: from.recogniser }, to.recogniser);
   return {
-    embedding: blendEmbeddings(from.embedding, to.embedding, who.share),
+    embedding: interpolateIdentity(from.embedding, to.embedding, who.share),
     recogniser: from.recogniser ?? to.recogniser,
   };
 }
