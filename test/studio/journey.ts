@@ -4,8 +4,11 @@ import type { Page } from "playwright-core";
 import { expect } from "vitest";
 import { drawFace } from "./drawn-face.js";
 
-/** From a photo to a face of the library. */
-export async function keepFace(page: Page, name: string): Promise<void> {
+/**
+ * From a photo to a face of the library.
+ * @param onReady called before it is kept, when all is filled in
+ */
+export async function keepFace(page: Page, name: string, onReady?: () => Promise<unknown>): Promise<void> {
   await page
     .getByLabel("Photo file")
     .setInputFiles({ name: "me.jpg", mimeType: "image/jpeg", buffer: await drawFace() });
@@ -16,6 +19,7 @@ export async function keepFace(page: Page, name: string): Promise<void> {
   await page.getByLabel("Of someone else").check();
   expect(await keep.isDisabled(), "a face of someone who did not agree is not kept").toBe(true);
   await page.getByLabel("It is mine").check();
+  await onReady?.();
   await keep.click();
   await page.getByRole("form", { name: "What to make" }).waitFor();
 }
@@ -65,7 +69,7 @@ export async function travel(page: Page, url: string, dataFolder: string, steps:
 async function shownImages(page: Page) {
   const images = await page.locator("figure a img").all();
   for (const image of images)
-    await expect.poll(() => image.evaluate("(element) => element.naturalWidth")).toBeGreaterThan(0);
+    await expect.poll(() => image.evaluate((element: unknown) => (element as { naturalWidth: number }).naturalWidth)).toBeGreaterThan(0);
   return images;
 }
 

@@ -1,0 +1,124 @@
+import { readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chromiumPath, launchChromium, watchForTrouble } from "./browser.js";
+import { keepFace, makeFour } from "./journey.js";
+import { startTinyServer, type TinyServer } from "./tiny-server.js";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const folder = process.env.STUDIO_SCREENSHOTS ?? join(tmpdir(), "arc2face-studio-screenshots");
+
+const devices: Readonly<Record<string, BrowserContextOptions>> = {
+  desktop: { viewport: { width: 1440, height: 900 } },
+  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
+};
+
+interface Violation {
+  readonly id: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+}
+
+/** Every view, looked at by axe, and kept as a picture for people to look at. */
+describe.skipIf(!chromiumPath)("every view", () => {
+  let browser: Browser;
+  let server: TinyServer;
+  beforeAll(async () => {
+    [browser, server] = await Promise.all([launchChromium(), startTinyServer()]);
+    await mkdir(folder, { recursive: true });
+    console.info(`screenshots go to ${folder}`);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  /** @returns what axe finds wrong */
+  async function look(page: Page, name: string): Promise<string[]> {
+    // Fades would be seen half-way.
+    await page.waitForTimeout(400);
+    await page.evaluate("scrollTo(0, 0)");
+    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+    await page.evaluate(axe);
+    const violations = (await page.evaluate("axe.run().then((result) => result.violations)")) as Violation[];
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${name}: ${id}: ${html.slice(0, 120)}: ${failureSummary}`),
+    );
+  }
+
+  it("is without axe violations on a desktop and a phone, light and dark", async () => {
+    const found: string[] = [];
+    for (const [device, options] of Object.entries(devices)) {
+      for (const colorScheme of ["light", "dark"] as const) {
+        // axe is put into the page, which the policy of the page forbids to all others.
+        const context = await browser.newContext({ ...options, colorScheme, bypassCSP: true, reducedMotion: "reduce" });
+        const page = await context.newPage();
+        const trouble = watchForTrouble(page, server.url);
+        const see = async (view: string) => found.push(...(await look(page, `${view}-${device}-${colorScheme}`)));
+        await visit(page, server.url, see);
+        found.push(...trouble);
+        await context.close();
+      }
+    }
+    expect(found).toEqual([]);
+  });
+});
+
+/** Goes through all views once, and leaves no face behind. */
+async function visit(page: Page, url: string, see: (view: string) => Promise<unknown>): Promise<void> {
+  const heading = (name: string) => page.getByRole("heading", { name, exact: true }).waitFor();
+  await page.goto(url);
+  await heading("One face, many images");
+  await see("welcome");
+  await keepFace(page, "Ada", () => see("new-face"));
+  await see("create-empty");
+  await makeFour(page, 4);
+  await see("create");
+  await page.goto(`${url}/#/nobody`);
+  await page.getByRole("button", { name: "Draw 4 faces" }).click();
+  await page.locator("figure a img").nth(3).waitFor({ timeout: 120_000 });
+  await see("nobody");
+  await page.goto(`${url}/#/`);
+  await page.getByText("Between two").click();
+  await page.getByRole("slider", { name: "How far between" }).press("ArrowRight");
+  await see("between");
+  await page.goto(`${url}/#/identities`);
+  await heading("Faces");
+  await see("faces");
+  await page.getByRole("button", { name: "Rename Ada" }).click();
+  await see("rename");
+  await page.keyboard.press("Escape");
+  await page.goto(`${url}/#/history`);
+  await page.getByRole("list", { name: "Images of Ada" }).waitFor();
+  await see("history");
+  await page.getByRole("link", { name: "Ada", exact: true }).click();
+  await page.getByRole("heading", { name: "Made from" }).waitFor();
+  await see("generation");
+  await page.locator("figure a").first().click();
+  await page.getByText("What the file says").click();
+  await see("image");
+  await page.keyboard.press("ArrowRight");
+  await page.getByRole("link", { name: "Image before" }).waitFor();
+  await page.goto(`${url}/#/models`);
+  await heading("Models");
+  await see("models");
+  await page.goto(`${url}/#/nowhere`);
+  await heading("Nothing here");
+  await see("missing");
+  await page.goto(`${url}/#/identities`);
+  await heading("Faces");
+  for (let left = 5; left > 0; left--) {
+    await page
+      .getByRole("button", { name: /^Delete / })
+      .first()
+      .click();
+    if (left === 1) await see("delete");
+    await page.getByRole("button", { name: "Delete for good" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  }
+  await heading("No face yet");
+  await see("faces-empty");
+}
