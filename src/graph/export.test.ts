@@ -40,10 +40,11 @@ describe("exportOnnx", () => {
     const inner = mul(x, 2);
     const outer = mul(inner, 3);
     const { bytes } = exportOnnx({ inputs: [x], outputs: { inner, outer, again: outer } });
-    const nodes = fromBinary(ModelProtoSchema, bytes).graph?.node.map(({ opType, output }) => [opType, ...output]);
-    expect(nodes).toEqual([
+    const graph = fromBinary(ModelProtoSchema, bytes).graph;
+    expect(graph?.node.map(({ name }) => name)).toEqual(["Mul", "Mul#1", "output:outer", "output:again"]);
+    expect(graph?.node.map(({ opType, output }) => [opType, ...output])).toEqual([
       ["Mul", "inner"],
-      ["Mul", "Mul"],
+      ["Mul", "Mul#1"],
       ["Identity", "outer"],
       ["Identity", "again"],
     ]);

@@ -86,13 +86,15 @@ export function exportOnnx({ inputs, outputs }: GraphInterface): OnnxModel {
   const nodes = order.map((node): Init<typeof NodeProtoSchema> => {
     const label = nodeLabel(node);
     const isNamed = node.outputs.some((value) => names.find(value) !== undefined);
+    const input = node.inputs.map(operand);
+    const output = node.outputs.map((value) => names.find(value) ?? names.assign(value, label));
     return {
       opType: node.operator.type,
       domain: node.operator.domain ?? "",
-      input: node.inputs.map(operand),
-      output: node.outputs.map((value) => names.find(value) ?? names.assign(value, label)),
+      input,
+      output,
       // An output's name is unique, so it serves as the node's name in profiles and error messages too.
-      name: isNamed ? label : (names.find(node.outputs[0] as Value) ?? label),
+      name: isNamed ? names.reserve(label) : (output[0] ?? label),
       attribute: Object.entries(node.attributes).flatMap(([key, value]) =>
         value === undefined ? [] : [attributeProto(key, value)],
       ),
@@ -144,13 +146,19 @@ class Names {
   }
 
   assign(value: Value, base: string): string {
+    const name = this.reserve(base);
+    this.byValue.set(value, name);
+    return name;
+  }
+
+  /** A name that nothing has yet. */
+  reserve(base: string): string {
     let name = base;
     for (let count = this.taken.get(base) ?? 0; this.taken.has(name); count++) {
       name = `${base}#${count}`;
       this.taken.set(base, count + 1);
     }
     this.taken.set(name, 1);
-    this.byValue.set(value, name);
     return name;
   }
 }
