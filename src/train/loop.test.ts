@@ -170,9 +170,12 @@ describe("bad input", () => {
     expect(() => tinyRecipe(4, { unet: { block_out_channels: [4], what: 1 } })).toThrow(/unknown keys what/);
   });
 
-  it("trains on one face", async () => {
-    const single = join(folder, "single");
-    await writeDataset(single, { count: 1 });
-    expect(await run("one", tinyRecipe(4, { steps: 2 }), { data: [single] })).toMatchObject({ step: 2 });
+  it.each([
+    { photos: 1, name: "one-photo" },
+    { photos: 5, name: "one-person" },
+  ])("trains on one person: $name", async ({ photos, name }) => {
+    const single = join(folder, `${name}-data`);
+    await writeDataset(single, { count: photos, people: 1 });
+    expect(await run(name, tinyRecipe(4, { steps: 2 }), { data: [single] })).toMatchObject({ step: 2 });
   });
 });

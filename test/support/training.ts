@@ -17,9 +17,21 @@ export const someHash = (text: string): string => createHash("sha256").update(te
 /** Writes a dataset of random faces: latents of 4 channels, embeddings of 6 numbers. */
 export async function writeDataset(
   folder: string,
-  options: { count?: number; sizePx?: number; latentShape?: [number, number, number]; vae?: string } = {},
+  options: {
+    count?: number;
+    people?: number;
+    sizePx?: number;
+    latentShape?: [number, number, number];
+    vae?: string;
+  } = {},
 ): Promise<void> {
-  const { count = 8, sizePx = 16, latentShape = [4, 8, 8], vae = (await tinyAutoencoder()).weights.path } = options;
+  const {
+    count = 8,
+    people = count,
+    sizePx = 16,
+    latentShape = [4, 8, 8],
+    vae = (await tinyAutoencoder()).weights.path,
+  } = options;
   const autoencoder = await hashFile(vae, "sha256");
   const rng = new TorchGenerator(5);
   await mkdir(folder, { recursive: true });
@@ -28,6 +40,7 @@ export async function writeDataset(
   const images = await open("images", "u8", [sizePx, sizePx, 3]);
   const embeddings = await open("embeddings", "f32", [6]);
   const latents = await open("latents", "f16", [1, ...latentShape]);
+  const directions: Float32Array[] = [];
   for (let i = 0; i < count; i++) {
     // From one colour at the left to another at the right.
     const colours = Array.from(rng.randint(0, 256, [6]).data, Number);
@@ -35,7 +48,8 @@ export async function writeDataset(
       (colours[channel] as number) * (1 - share) + (colours[channel + 3] as number) * share;
     const pixel = (_: unknown, k: number) => blend(k % 3, (Math.floor(k / 3) % sizePx) / sizePx);
     await images.append(Uint8Array.from({ length: sizePx * sizePx * 3 }, pixel));
-    const direction = rng.randn([6]).data;
+    directions.push(rng.randn([6]).data);
+    const direction = directions[i % people] as Float32Array;
     await embeddings.append(direction.map((value) => value / Math.hypot(...direction)));
     await latents.append(cast(rng.randn([1, ...latentShape]), "f16").data);
   }
