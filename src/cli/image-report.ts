@@ -24,8 +24,11 @@ export function printImages(report: ImageReport, json: boolean, context: Context
   if (recogniser) context.stderr.write(similarityReport(report));
 }
 
-/** For each person, how similar the images are, in figures and in words. */
-export function similarityReport({ images, faces, recogniser }: ImageReport): string {
+/** For each person, or for all of many together, how similar the images are, in figures and in words. */
+export function similarityReport({ images, faces, recogniser }: Pick<ImageReport, "images" | "faces" | "recogniser">) {
+  if (faces.length > listedSimilarities) {
+    return `similarity of each to its own face: ${figures(images)}${verdict(images, recogniser)}\n`;
+  }
   const count = images.length / faces.length;
   return faces
     .map(({ name }, i) => {
@@ -48,7 +51,7 @@ function figures(images: readonly WrittenImage[]): string {
 
 function verdict(images: readonly WrittenImage[], recogniser: ImageReport["recogniser"]): string {
   const threshold = recogniser?.calibration?.threshold;
-  if (threshold === undefined) return "";
+  if (threshold === undefined || images.every(({ similarity }) => similarity === null)) return "";
   const same = images.filter(({ similarity }) => similarity !== null && similarity >= threshold).length;
   const who = `to ${recogniser?.name}, for whom that begins at ${threshold}`;
   if (images.length === 1) return same === 1 ? ` - the same person ${who}` : ` - someone else ${who}`;
