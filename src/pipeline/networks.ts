@@ -126,7 +126,8 @@ export class Networks {
   /** Frees the memory of all networks. */
   release(): Promise<void> {
     return this.exclusively(async () => {
-      for (const { session } of this.loaded.values()) await (await session).release();
+      // What did not load has nothing to free, and its error belongs to the run that needs it.
+      for (const { session } of this.loaded.values()) await (await session.catch(() => undefined))?.release();
       this.loaded.clear();
     });
   }
