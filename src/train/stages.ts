@@ -35,7 +35,7 @@ export function stageGraphs(
   parameters: readonly Value[],
   stageBytes: number,
 ): Stage[] {
-  const reported = new Map(Object.entries({ loss, ...metrics }));
+  const reported = new Map(Object.entries({ ...metrics, loss }));
   const order = topologicalOrder(reported.values());
   const trained = new Set(parameters);
   const depending = dependents(trained, order);

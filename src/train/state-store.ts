@@ -1,6 +1,6 @@
-import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rm, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { CheckpointError } from "../errors.js";
+import { CheckpointError, InputError } from "../errors.js";
 import { readElements } from "../tensor/files.js";
 
 /** Named vectors of float32 that start as zeros: the state of an optimizer outside of the session. */
@@ -51,6 +51,7 @@ export class FileStore implements StateStore {
     private readonly offsets: ReadonlyMap<string, number>,
   ) {}
 
+  /** @throws InputError if there is no room for the file */
   static async open(path: string, lengths: VectorLengths): Promise<FileStore> {
     const offsets = new Map<string, number>();
     let size = 0;
@@ -59,6 +60,14 @@ export class FileStore implements StateStore {
       size += 4 * length;
     }
     await mkdir(dirname(path), { recursive: true });
+    await rm(path, { force: true });
+    const { bavail, bsize } = await statfs(dirname(path));
+    if (bavail * bsize < size) {
+      const [needed, free] = [size, bavail * bsize].map((bytes) => (bytes / 1e9).toFixed(1));
+      throw new InputError(
+        `${dirname(path)} has ${free} GB free, and the training state takes ${needed} GB; free some space, or set offload to "memory"`,
+      );
+    }
     const file = await open(path, "w+");
     await file.truncate(size);
     return new FileStore(path, file, offsets);
