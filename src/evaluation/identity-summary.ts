@@ -1,5 +1,6 @@
 import { cosine } from "../face/identity.js";
-import type { IdentityEvaluation, JudgedFace, JudgedIdentity } from "./identity.js";
+import type { IdentityEvaluation, JudgedIdentity } from "./identity.js";
+import type { JudgedFace } from "./judges.js";
 import type { Nearest } from "./nearest.js";
 import { embeddingDistance, mean, meanAcrossGroups, meanOverPairs } from "./similarities.js";
 
