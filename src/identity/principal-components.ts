@@ -24,14 +24,16 @@ const blockRows = 64;
 /**
  * Principal component analysis, of the covariance of all rows.
  * Source: Arc2Face §4.4, "Principal Component Analysis".
- * @throws InputError if there are fewer than two rows
+ * @throws InputError if there are not more rows than numbers in each: further axes would be arbitrary
  */
 export async function fitPrincipalComponents(
   rows: EmbeddingRows,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: (done: number, total: number) => void } = {},
 ): Promise<PrincipalComponents> {
-  if (rows.count < 2) throw new InputError(`Principal components need at least 2 embeddings; there are ${rows.count}.`);
   const size = (await rows.readEmbedding(0)).length;
+  if (rows.count <= size) {
+    throw new InputError(`${rows.count} faces do not show along which axes ${size} numbers vary; give more`);
+  }
   const sum = new Float64Array(size);
   const products = new Float64Array(size * size);
   for (let start = 0; start < rows.count; start += blockRows) {
