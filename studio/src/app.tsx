@@ -2,12 +2,14 @@ import { useCallback } from "react";
 import type { Info } from "../../src/server/api/types.js";
 import { client } from "./api/client.js";
 import { Button } from "./components/button.js";
+import { DropHint } from "./components/drop-hint.js";
 import { ErrorNotice } from "./components/notice.js";
 import { Shell } from "./components/shell.js";
+import { DroppedPhotoContext, useDroppedPhoto } from "./hooks/use-dropped-photo.js";
 import { useResource } from "./hooks/use-resource.js";
 import { useRoute } from "./hooks/use-route.js";
 import { StudioContext, useStudioState } from "./hooks/use-studio.js";
-import type { Route } from "./state/route.js";
+import { go, type Route } from "./state/route.js";
 import { CreateView } from "./views/create.js";
 import { GenerationView } from "./views/generation.js";
 import { HistoryView } from "./views/history.js";
@@ -34,11 +36,21 @@ export function App() {
 
 function Studio({ info, route }: { info: Info; route: Route }) {
   const { studio, error, reload } = useStudioState(info);
+  const isFirstUse = studio?.identities.length === 0;
+  const takesPhotos = route.view === "new" || (route.view === "create" && isFirstUse);
+  const dropped = useDroppedPhoto(
+    useCallback(() => {
+      if (!takesPhotos) go({ view: "new" });
+    }, [takesPhotos]),
+  );
   if (!studio) return <Waiting error={error} onRetry={reload} />;
   return (
     <StudioContext value={studio}>
-      <ErrorNotice error={error} />
-      <View route={route} />
+      <DroppedPhotoContext value={dropped}>
+        <ErrorNotice error={error} />
+        {dropped.isOver && !takesPhotos && <DropHint />}
+        <View route={route} />
+      </DroppedPhotoContext>
     </StudioContext>
   );
 }

@@ -114,7 +114,7 @@ export function FineTuning() {
         />
         <SelectField
           label="Model"
-          hint={model?.description ?? "The network that makes the images."}
+          hint={`What makes the images. ${model?.description ?? ""}`.trim()}
           value={model?.name ?? ""}
           options={models.map(({ name, isDefault }) => ({
             value: name,

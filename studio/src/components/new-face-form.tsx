@@ -1,7 +1,8 @@
 import { Check } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { useContext, useEffect, useRef, useState } from "react";
 import type { Identity } from "../../../src/server/api/types.js";
 import { useAction } from "../hooks/use-action.js";
+import { DroppedPhotoContext } from "../hooks/use-dropped-photo.js";
 import { type NewFace, useNewFace } from "../hooks/use-new-face.js";
 import { useStudio } from "../hooks/use-studio.js";
 import { Button } from "./button.js";
@@ -18,6 +19,12 @@ export function NewFaceForm({ onKept }: { onKept: (identity: Identity) => void }
   const { photos, looking, error, addPhoto, choose, remove } = face;
   const { photosPerIdentity } = useStudio().info.limits;
   const isEmpty = photos.length === 0;
+  const { arrivals, take } = useContext(DroppedPhotoContext);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each arrival is one photo to take
+  useEffect(() => {
+    const photo = take();
+    if (photo) addPhoto(photo);
+  }, [arrivals, take]);
   return (
     <div className={styles.container}>
       <div className={isEmpty ? styles.source : styles.form}>
@@ -37,7 +44,7 @@ export function NewFaceForm({ onKept }: { onKept: (identity: Identity) => void }
             </div>
           )}
           <p role="status" className={looking ? styles.note : "visually-hidden"}>
-            {looking ? "Looking for faces…" : ""}
+            {looking ? "Looking for faces…" : !isEmpty && "A face was found. Now say whose it is."}
           </p>
           <ErrorNotice error={error} />
         </div>

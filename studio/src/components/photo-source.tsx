@@ -1,6 +1,6 @@
 import { Camera, ImageUp } from "lucide-react";
-import { useRef, useState } from "react";
-import { usePictures } from "../hooks/use-pictures.js";
+import { useContext, useRef, useState } from "react";
+import { DroppedPhotoContext } from "../hooks/use-dropped-photo.js";
 import { Button } from "./button.js";
 import { CameraDialog } from "./camera-dialog.js";
 import styles from "./photo-source.module.css";
@@ -10,7 +10,7 @@ export function PhotoSource(props: { onPhoto: (file: File) => void; isBusy: bool
   const { onPhoto, isBusy, isCompact } = props;
   const input = useRef<HTMLInputElement>(null);
   const [isCamera, setCamera] = useState(false);
-  const isOver = usePictures(onPhoto);
+  const { isOver } = useContext(DroppedPhotoContext);
   return (
     <div className={`${styles.source} ${isCompact ? styles.compact : ""} ${isOver ? styles.over : ""}`}>
       {!isCompact && (

@@ -76,7 +76,7 @@ function ModelCard({ model }: { model: Model }) {
           {states[state]}
         </p>
       </div>
-      <p>{description}</p>
+      {description !== "" && <p>{description}</p>}
       <p className={styles.soft}>
         {defaults &&
           `${defaults.widthPx} × ${defaults.heightPx} pixels · ${plural(defaults.steps, "step")} · guidance ${defaults.guidance} · ${defaults.sampler}`}
