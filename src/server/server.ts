@@ -78,8 +78,16 @@ export interface Server {
 }
 
 const sweepMs = 5 * 60_000;
-/** Slow clients may take this long for their headers, and for all of a request. */
-const httpLimits = { headersTimeout: 10_000, requestTimeout: 60_000, maxHeaderSize: 16 * 1024 };
+/**
+ * Slow clients may take this long for their headers, and for all of a request. Idle connections stay open longer than proxies
+ * keep theirs (60 s), or a request could be sent on one that is just being closed.
+ */
+const httpLimits = {
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 75_000,
+  maxHeaderSize: 16 * 1024,
+};
 const maxConnections = 1024;
 
 /**
