@@ -48,16 +48,29 @@ test.skipIf(process.getuid?.() === 0 || process.platform === "win32")("a read-on
   expect(await readdir(out)).toEqual([]);
 });
 
-/** A disk of 24 kB, or undefined where none can be mounted. */
-function mountTinyDisk(at: string): boolean {
-  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=24k", "tmpfs", at], { stdio: "ignore" }).status === 0;
+/** Mounts a disk in memory; false where that is not allowed. */
+function mountDisk(at: string, options: string): boolean {
+  return spawnSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", at], { stdio: "ignore" }).status === 0;
 }
+
+test("a read-only disk", async (context) => {
+  const out = join(folder, "read-only-disk");
+  await mkdir(out);
+  if (!mountDisk(out, "ro")) context.skip("no disk can be mounted here");
+  try {
+    const { status, stdout, stderr } = await generate(out);
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain("the disk is read-only; choose another folder with --out");
+  } finally {
+    execFileSync("umount", [out]);
+  }
+});
 
 describe("a full disk", () => {
   test("ends with advice; what is written is whole", async (context) => {
     const out = join(folder, "full");
     await mkdir(out);
-    if (!mountTinyDisk(out)) context.skip("no disk can be mounted here");
+    if (!mountDisk(out, "size=24k")) context.skip("no disk can be mounted here");
     try {
       const args = ["generate", face, "--model", fixture("tiny"), ...quick, "--out", out, "-n", "200"];
       const { status, stdout, stderr } = await cli(args);
