@@ -126,6 +126,11 @@ export { type LikenessImage, PhotoPipeline, type PhotoPipelineOptions } from "./
 export type { FaceEmbedding, GenerateRequest } from "./pipeline/request.js";
 // Devices
 export { availableDevices, type Device, type ExecutionDevice } from "./runtime/devices.js";
+// Server
+export type { App } from "./server/app.js";
+export type { ServedModel } from "./server/models.js";
+export type { Limits } from "./server/options.js";
+export { createServer, type Server, type ServerOptions } from "./server/server.js";
 // Training
 export { type Configs, type Method, parseTrainConfig, readTrainConfig } from "./train/config.js";
 export type { RunResult, TrainProgress } from "./train/loop.js";

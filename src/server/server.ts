@@ -158,7 +158,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       http.maxConnections = maxConnections;
       await startListening(http, host, port);
       // Fetched and loaded now, so that the first photo need not wait.
-      faces.describe().catch((error) => log("loading the networks that look at photos", error));
+      faces.describe().catch((error) => {
+        if (!isClosing) log("loading the networks that look at photos", error);
+      });
       const { address, family, port: taken } = http.address() as AddressInfo;
       return `http://${family === "IPv6" ? `[${address}]` : address}:${taken}`;
     },

@@ -22,7 +22,9 @@ const longestWaitS = 60;
 /** Someone who makes images, waits when told to, and looks at what comes. */
 export class Client {
   /** Connections of its own: streams of events must not wait for each other. */
-  private readonly dispatcher = new Agent({ connections: 4, bodyTimeout: 0, headersTimeout: 120_000 });
+  private readonly dispatcher = new Agent({
+    ...{ connections: 4, bodyTimeout: 0, headersTimeout: 120_000, connect: { timeout: 120_000 } },
+  });
 
   constructor(
     private readonly address: string,

@@ -52,6 +52,7 @@ const dataFolder = await mkdtemp(join(tmpdir(), "arc2face-load-"));
 const clientCount = Number(values.clients);
 const keys = makeKeys(Math.ceil(clientCount / clientsPerKey));
 const server = await startServer();
+const sampling = new AbortController();
 try {
   const tally = newTally();
   const clients = Array.from(
@@ -64,7 +65,6 @@ try {
     steps: Number(values.steps),
   };
   const samples: Sample[] = [];
-  const sampling = new AbortController();
   const sampled = takeSamples(clients[0]!, tally, samples, sampling.signal);
 
   await Promise.all(clients.map((client) => client.generate(request)));
@@ -83,6 +83,7 @@ try {
   await Promise.all(clients.map((client) => client.close()));
   process.exitCode = isGood(tally, samples) ? 0 : 1;
 } finally {
+  sampling.abort();
   server.process.kill("SIGTERM");
   await once(server.process, "exit");
   await rm(dataFolder, { recursive: true });
@@ -122,7 +123,10 @@ async function makeIdentity(client: Client): Promise<string> {
 async function takeSamples(client: Client, tally: Tally, samples: Sample[], signal: AbortSignal): Promise<void> {
   const startMs = performance.now();
   while (!signal.aborted) {
-    const metrics = await client.text("/metrics");
+    const metrics = await client.text("/metrics").catch((error: Error) => {
+      if (!signal.aborted) tally.faults.push(`metrics: ${error.message}`);
+      return "";
+    });
     const read = (name: string) => Number(new RegExp(`^${name} (\\S+)`, "m").exec(metrics)?.[1]);
     samples.push({
       minute: (performance.now() - startMs) / 60_000,
