@@ -1,8 +1,8 @@
 import { InputError } from "../errors.js";
 import { cosine } from "../face/identity.js";
 
-/** Below this angle in radians the great circle through two points is not known well. */
-const smallestAngle = 1e-4;
+/** In radians. The cosine of float32 vectors is right to 1e-7: closer points may be one, and give no great circle. */
+const smallestAngle = 2e-3;
 
 /**
  * Spherical interpolation: someone between two identities, on the great circle.
