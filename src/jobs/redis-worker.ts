@@ -58,7 +58,8 @@ export class RedisWorker {
       ...shared,
       concurrency,
       lockDuration: lockMs,
-      stalledInterval: lockMs / 3,
+      // Redis takes whole milliseconds only.
+      stalledInterval: Math.ceil(lockMs / 3),
       maxStalledCount: unlimitedAttempts,
       settings: { backoffStrategy: (_attempts, _type, error) => (error instanceof RetryLater ? error.delayMs : 0) },
     });
@@ -70,9 +71,10 @@ export class RedisWorker {
     this.worker.on("failed", (job) => void (job && this.afterFailure(job.id!).catch(onError)));
   }
 
-  /** Resolves when the worker takes jobs. */
+  /** Resolves when the worker has reached Redis. */
   async ready(): Promise<void> {
     await this.worker.waitUntilReady();
+    await this.removeDeleted();
   }
 
   /** Takes no more jobs, and waits for those in work; what has not ended within `drainMs` goes back to the queue. */
@@ -159,6 +161,14 @@ export class RedisWorker {
       await removeJob(this.queue, this.redis, id);
     }
     this.tell(id, { type: "changed" });
+  }
+
+  /** Removes jobs whose worker ended just before it would have: they hold embeddings. */
+  private async removeDeleted(): Promise<void> {
+    for (const [id, why] of Object.entries(await this.redis.hgetall(keys.stopping))) {
+      const state = await (await this.queue.getJob(id))?.getState();
+      if (why === "deleted" && (state === "failed" || state === "completed")) await this.afterFailure(id);
+    }
   }
 
   private reporter(id: string, signal: AbortSignal): JobReporter {
