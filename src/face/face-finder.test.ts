@@ -105,6 +105,13 @@ describe("each rung finds the face that those before it miss", () => {
   });
 });
 
+test("upright: neither turned nor small faces are looked for", async () => {
+  const upright = (image: Image) => finder.find(image, undefined, { upright: true });
+  expect(await upright(photo(26, 34, 1, 1))).toHaveLength(1);
+  expect(await upright(turnImage(photo(70, 90, 30, 11), 90).view)).toEqual([]);
+  expect(await upright(photo(480, 480, 40, 50))).toEqual([]);
+});
+
 test("no rung shows a face: none, and a message that says what was tried", async () => {
   expect(await find(solidImage(50, 40, [20, 20, 20]))).toEqual([]);
   expect(() => largestFace([])).toThrow(NoFaceError);

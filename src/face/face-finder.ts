@@ -37,6 +37,8 @@ export function isSteady({ disagreement }: Face): boolean {
   return disagreement <= steadyLimit;
 }
 
+const uprightRungs: readonly Rung[] = ["as it is", "padded"];
+
 /** Finds faces and their landmarks. */
 export class FaceFinder {
   constructor(
@@ -63,11 +65,13 @@ export class FaceFinder {
 
   /**
    * Climbs the ladder until a face is found whose landmarks are steady.
+   * @param options `upright`: only the image as it is and with a margin, for images that should show a large upright face
    * @returns all faces that the rung shows, the largest box first; empty if no rung shows any
    */
-  async find(image: Image, signal?: AbortSignal): Promise<Face[]> {
+  async find(image: Image, signal?: AbortSignal, { upright = false }: { upright?: boolean } = {}): Promise<Face[]> {
     let best: Face[] = [];
     for (const view of ladder(image, this.detector.otherZooms)) {
+      if (upright && !uprightRungs.includes(view.rung)) break;
       const faces = await this.look(view, signal);
       if (faces.some(isSteady)) return faces;
       if (leastDisagreement(faces) < leastDisagreement(best)) best = faces;

@@ -20,7 +20,10 @@ const found: Record<number, Face[]> = {
   4: [face("padded", 80)],
 };
 const networks = {
-  finder: { find: async (image: Image) => found[image.data[0]!]! },
+  finder: {
+    find: async (image: Image, _?: AbortSignal, options: { upright?: boolean } = {}) =>
+      found[image.data[0]!]!.filter(({ rung }) => !options.upright || !rung.startsWith("turned")),
+  },
   recogniser: {
     embed: async (crops: readonly Image[]) =>
       crops.map(({ data }) => ({

@@ -30,7 +30,7 @@ export type Likeness =
 
 /**
  * Finds and embeds the face of each generated image. It must stand upright: what is found in an image that was turned
- * is a mistake of the generator, or of the detector.
+ * is a mistake of the generator, or of the detector. Neither are small faces looked for, which takes long in vain.
  * @param images a batch; all are looked at at once
  * @returns for each image its largest face, or undefined if it shows none
  */
@@ -41,7 +41,7 @@ export async function recogniseFaces(
 ): Promise<(RecognisedFace | undefined)[]> {
   const aligned = await Promise.all(
     images.map(async (image) => {
-      const upright = (await finder.find(image, signal)).filter(({ rung }) => !rung.startsWith("turned"));
+      const upright = await finder.find(image, signal, { upright: true });
       if (upright.length === 0) return undefined;
       const face = largestFace(upright);
       return { face, crop: alignArcFace(image, face.points5) };
