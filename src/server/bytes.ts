@@ -44,9 +44,9 @@ export async function respondStored(c: Context, store: ResultStore, file: Stored
   if (range === "unsatisfiable") {
     return c.body(null, 416, { "Content-Range": `bytes */${file.bytes}` });
   }
-  // Opened before the status is sent, so that a file that is gone is an error.
-  const content = await store.read(file.storeKey, range);
-  const body = Readable.toWeb(content) as ReadableStream<Uint8Array>;
+  // Opened before the status is sent, so that a file that is gone is an error. Of HEAD nobody would close it.
+  const isHead = c.req.method === "HEAD";
+  const body = isHead ? null : (Readable.toWeb(await store.read(file.storeKey, range)) as ReadableStream<Uint8Array>);
   if (range === undefined) return c.body(body, 200, { ...headers, "Content-Length": String(file.bytes) });
   return c.body(body, 206, {
     ...headers,

@@ -58,3 +58,11 @@ it("all images of a generation come as a zip that can be opened", async () => {
   expect(Object.keys(files)).toEqual(["7.png", "8.png"]);
   expect(files["7.png"]).toEqual(new Uint8Array(await (await get()).arrayBuffer()));
 });
+
+it("HEAD opens nothing: neither a file, nor a place among those who watch", async () => {
+  const head = (path: string) => server.app.request(path, { method: "HEAD" });
+  const image = await head(metadata.url);
+  expect([image.status, image.headers.get("content-length"), image.body]).toEqual([200, String(metadata.bytes), null]);
+  expect((await head(`/api/v1/generations/${generation}/events`)).status).toBe(200);
+  expect(await (await server.app.request("/metrics")).text()).toMatch(/^arc2face_event_streams 0$/m);
+});

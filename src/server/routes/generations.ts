@@ -13,6 +13,13 @@ import { zipStream } from "../archive.js";
 import type { ServerEnv } from "../guards/environment.js";
 import type { Generations } from "../services/generations.js";
 
+const eventHeaders = {
+  "Content-Type": "text/event-stream; charset=utf-8",
+  "Cache-Control": "no-store",
+  // Some proxies hold answers back to collect them.
+  "X-Accel-Buffering": "no",
+};
+
 export function addGenerationRoutes(app: OpenAPIHono<ServerEnv>, generations: Generations, store: ResultStore): void {
   app.openapi(startGeneration, async (c) => c.json(await generations.start(c.req.valid("json")), 202));
   app.openapi(listGenerations, async (c) => c.json(await generations.list(c.req.valid("query")), 200));
@@ -22,17 +29,17 @@ export function addGenerationRoutes(app: OpenAPIHono<ServerEnv>, generations: Ge
     await generations.delete(c.req.valid("param").id);
     return c.body(null, 204);
   });
-  app.openapi(watchGeneration, (c) => {
+  app.openapi(watchGeneration, async (c) => {
+    const { id } = c.req.valid("param");
     const lastId = Number(c.req.valid("header")["last-event-id"] ?? 0);
-    const stream = generations.watch(c.req.valid("param").id, lastId);
-    // Tells browsers not to come back.
-    if (!stream) return c.body(null, 204);
-    return c.body(stream, 200, {
-      "Content-Type": "text/event-stream; charset=utf-8",
-      "Cache-Control": "no-store",
-      // Some proxies hold answers back to collect them.
-      "X-Accel-Buffering": "no",
-    });
+    if (c.req.method === "HEAD") {
+      // Nobody would read the stream, nor end it.
+      await generations.get(id);
+      return c.body(null, 200, eventHeaders);
+    }
+    const stream = generations.watch(id, lastId);
+    // 204 tells browsers not to come back.
+    return stream ? c.body(stream, 200, eventHeaders) : c.body(null, 204);
   });
   app.openapi(getArchive, (c) => {
     const { id } = c.req.valid("param");
