@@ -36,17 +36,20 @@ describe.skipIf(!chromiumPath)("every view", () => {
     await server?.close();
   });
 
-  /** @returns what axe finds wrong */
+  /** @returns what is wrong */
   async function look(page: Page, name: string): Promise<string[]> {
     // Fades would be seen half-way.
     await page.waitForTimeout(400);
     await page.evaluate("scrollTo(0, 0)");
     await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+    const overflowPx = Number(await page.evaluate("document.documentElement.scrollWidth - innerWidth"));
+    const overflow = overflowPx > 0 ? [`${name}: is ${overflowPx} pixels wider than the window`] : [];
     await page.evaluate(axe);
     const violations = (await page.evaluate("axe.run().then((result) => result.violations)")) as Violation[];
-    return violations.flatMap(({ id, nodes }) =>
+    const broken = violations.flatMap(({ id, nodes }) =>
       nodes.map(({ html, failureSummary }) => `${name}: ${id}: ${html.slice(0, 120)}: ${failureSummary}`),
     );
+    return [...overflow, ...broken];
   }
 
   it("is without axe violations on a desktop and a phone, light and dark", async () => {

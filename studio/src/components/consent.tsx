@@ -7,8 +7,8 @@ export type Consent = "mine" | "agreed" | "other";
 
 const choices = [
   { value: "mine", label: "It is mine" },
-  { value: "agreed", label: "Of someone who agreed that I make images of them" },
-  { value: "other", label: "Of someone else" },
+  { value: "agreed", label: "That of someone who agreed that I make images of them" },
+  { value: "other", label: "That of someone else" },
 ] as const;
 
 /** Whose face it is. A face of someone who did not agree goes no further. */

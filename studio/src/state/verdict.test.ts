@@ -31,7 +31,8 @@ it("writes no negative zero", () => {
 
 it("counts those that show the person among those that were looked at", () => {
   expect(summarizeVerdicts([unknown])).toBeUndefined();
-  expect(summarizeVerdicts([same])).toBe("The same person");
+  expect(summarizeVerdicts([same])).toBe("Same person");
+  expect(summarizeVerdicts([noFace, unknown])).toBe("No face found");
   expect(summarizeVerdicts([same, same, unknown])).toBe("All 2 the same person");
   expect(summarizeVerdicts([same, different, noFace])).toBe("1 of 3 the same person");
 });

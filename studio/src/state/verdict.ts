@@ -50,8 +50,9 @@ export function formatSimilarity(similarity: number): string {
 /** How many of the images show the person, in words. */
 export function summarizeVerdicts(images: readonly Measured[]): string | undefined {
   const judged = images.filter(({ verdict, faceFound }) => verdict !== null || faceFound === false);
+  if (judged.length === 1) return verdictOf(judged[0]!).words;
   if (judged.length === 0) return undefined;
   const same = judged.filter(({ verdict }) => verdict === "same").length;
-  if (same === judged.length) return same === 1 ? "The same person" : `All ${same} the same person`;
+  if (same === judged.length) return `All ${same} the same person`;
   return `${same} of ${judged.length} the same person`;
 }
