@@ -1,7 +1,9 @@
 import { randomInt } from "node:crypto";
+import { InputError } from "../../errors.js";
 import type { RecogniserId } from "../../face/recogniser.js";
 import { type NewIdentities, readIdentities } from "../../identity/distribution.js";
 import { sampleIdentities } from "../../identity/sample-identities.js";
+import { conflict } from "../problem.js";
 
 /** Identities that were drawn, and the seed that gives them again. */
 export interface DrawnIdentities {
@@ -24,7 +26,14 @@ export type IdentitySampler = (count: number, seed: number | undefined) => Promi
 export function folderSampler(findFolder: () => Promise<string>): IdentitySampler {
   let read: Promise<NewIdentities> | undefined;
   return async (count, seed = randomInt(2 ** 32)) => {
-    read ??= findFolder().then(readIdentities);
+    read ??= findFolder()
+      .then(readIdentities)
+      .catch((error) => {
+        // The library's message names the folder, which is no business of clients.
+        throw error instanceof InputError
+          ? conflict("the model of this server cannot draw new people; give a photo")
+          : error;
+      });
     read.catch(() => {
       read = undefined;
     });
