@@ -67,7 +67,7 @@ describe.skipIf(!hasRedis)(redisTitle("workers"), () => {
     const succeeded = async (atLeast: number) => {
       for (let counts = await queue.counts(); counts.succeeded < atLeast; counts = await queue.counts()) {
         expect(counts.failed).toBe(0);
-        await setTimeout(20);
+        await setTimeout(100);
       }
     };
     const times = async () =>
