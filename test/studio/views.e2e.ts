@@ -12,10 +12,13 @@ import { startTinyServer, type TinyServer } from "./tiny-server.js";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const folder = process.env.STUDIO_SCREENSHOTS ?? join(tmpdir(), "arc2face-studio-screenshots");
 
-const devices: Readonly<Record<string, BrowserContextOptions>> = {
+const devices = {
   desktop: { viewport: { width: 1440, height: 900 } },
   phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
-};
+} satisfies Record<string, BrowserContextOptions>;
+const cases = (["desktop", "phone"] as const).flatMap((device) =>
+  (["light", "dark"] as const).map((colorScheme) => [device, colorScheme] as const),
+);
 
 interface Violation {
   readonly id: string;
@@ -52,21 +55,19 @@ describe.skipIf(!chromiumPath)("every view", () => {
     return [...overflow, ...broken];
   }
 
-  it("is without axe violations on a desktop and a phone, light and dark", async () => {
+  it.each(cases)("is without axe violations: %s, %s", async (device, colorScheme) => {
+    // axe is put into the page, which the policy of the page forbids to all others.
+    const options = { ...devices[device], colorScheme, bypassCSP: true, reducedMotion: "reduce" } as const;
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    const trouble = watchForTrouble(page, server.url);
     const found: string[] = [];
-    for (const [device, options] of Object.entries(devices)) {
-      for (const colorScheme of ["light", "dark"] as const) {
-        // axe is put into the page, which the policy of the page forbids to all others.
-        const context = await browser.newContext({ ...options, colorScheme, bypassCSP: true, reducedMotion: "reduce" });
-        const page = await context.newPage();
-        const trouble = watchForTrouble(page, server.url);
-        const see = async (view: string) => found.push(...(await look(page, `${view}-${device}-${colorScheme}`)));
-        await visit(page, server.url, see);
-        found.push(...trouble);
-        await context.close();
-      }
-    }
+    await visit(page, server.url, async (view) =>
+      found.push(...(await look(page, `${view}-${device}-${colorScheme}`))),
+    );
     expect(found).toEqual([]);
+    expect(trouble).toEqual([]);
+    await context.close();
   });
 });
 
