@@ -44,15 +44,15 @@ export async function respondStored(c: Context, store: ResultStore, file: Stored
   if (range === "unsatisfiable") {
     return c.body(null, 416, { "Content-Range": `bytes */${file.bytes}` });
   }
-  // Opened before the status is sent, so that a file that is gone is an error. Of HEAD nobody would close it.
-  const isHead = c.req.method === "HEAD";
-  const body = isHead ? null : (Readable.toWeb(await store.read(file.storeKey, range)) as ReadableStream<Uint8Array>);
-  if (range === undefined) return c.body(body, 200, { ...headers, "Content-Length": String(file.bytes) });
-  return c.body(body, 206, {
-    ...headers,
-    "Content-Length": String(range.end - range.start + 1),
-    "Content-Range": `bytes ${range.start}-${range.end}/${file.bytes}`,
-  });
+  const length = range === undefined ? file.bytes : range.end - range.start + 1;
+  headers["Content-Length"] = String(length);
+  if (range !== undefined) headers["Content-Range"] = `bytes ${range.start}-${range.end}/${file.bytes}`;
+  const status = range === undefined ? 200 : 206;
+  // Nobody would close the file.
+  if (c.req.method === "HEAD") return c.body(null, status, headers);
+  // Opened before the status is sent, so that a file that is gone is an error.
+  const content = await store.read(file.storeKey, range);
+  return c.body(Readable.toWeb(content) as ReadableStream<Uint8Array>, status, headers);
 }
 
 /** @returns undefined if the header is to be ignored: it is malformed, or names several ranges */
