@@ -1,3 +1,4 @@
+import { recompute } from "../graph/gradients/recompute.js";
 import { add, attention, gelu, mul, reshape, split, transpose } from "../graph/operators/index.js";
 import { size, type Value } from "../graph/value.js";
 import type { Weights } from "../graph/weights.js";
@@ -69,6 +70,10 @@ export function transformerLayer(w: Weights, x: Value, conditioning: Value, head
  * @returns            float [N, C, H, W]
  */
 export function spatialTransformer(w: Weights, x: Value, conditioning: Value, options: TransformerOptions): Value {
+  return recompute((features: Value) => transformed(w, features, conditioning, options))(x);
+}
+
+function transformed(w: Weights, x: Value, conditioning: Value, options: TransformerOptions): Value {
   const outChannels = size(x, 1);
   const normal = groupNorm(w.at("norm"), x, { groups: options.groups, eps: 1e-6 });
   const projection = { outChannels, kernel: 1 };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ShapeError } from "../errors.js";
+import { recompute } from "../graph/gradients/recompute.js";
 import {
   add,
   attention,
@@ -90,11 +91,7 @@ export function faceEncoder(w: Weights, config: FaceEncoderConfig, tokenEmbeddin
   let h = add(tokenEmbeddings, slice(positions, 0, 0, length));
   for (let i = 0; i < config.num_hidden_layers; i++) {
     const layer = model.at("encoder.layers").at(i);
-    h = add(
-      h,
-      selfAttention(layer.at("self_attn"), layerNorm(layer.at("layer_norm1"), h, config.layer_norm_eps), config),
-    );
-    h = add(h, mlp(layer.at("mlp"), layerNorm(layer.at("layer_norm2"), h, config.layer_norm_eps), config));
+    h = recompute((x: Value) => encoderLayer(layer, x, config))(h);
   }
   return layerNorm(model.at("final_layer_norm"), h, config.layer_norm_eps);
 }
@@ -102,6 +99,12 @@ export function faceEncoder(w: Weights, config: FaceEncoderConfig, tokenEmbeddin
 /** Files written by transformers before release 5 put everything below `text_model.`. */
 function textModel(w: Weights): Weights {
   return w.has("text_model.final_layer_norm.weight") ? w.at("text_model") : w;
+}
+
+function encoderLayer(w: Weights, x: Value, config: FaceEncoderConfig): Value {
+  const eps = config.layer_norm_eps;
+  const h = add(x, selfAttention(w.at("self_attn"), layerNorm(w.at("layer_norm1"), x, eps), config));
+  return add(h, mlp(w.at("mlp"), layerNorm(w.at("layer_norm2"), h, eps), config));
 }
 
 function selfAttention(w: Weights, x: Value, config: FaceEncoderConfig): Value {

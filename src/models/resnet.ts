@@ -1,3 +1,4 @@
+import { recompute } from "../graph/gradients/recompute.js";
 import { add, div, mul, silu, slice, unsqueeze, upsampleNearest } from "../graph/operators/index.js";
 import { size, type Value } from "../graph/value.js";
 import type { Weights } from "../graph/weights.js";
@@ -24,6 +25,10 @@ export interface ResnetOptions {
  * @throws CheckpointError if a weight is missing or has another shape
  */
 export function resnetBlock(w: Weights, x: Value, temb: Value | undefined, options: ResnetOptions): Value {
+  return recompute((features: Value) => residual(w, features, temb, options))(x);
+}
+
+function residual(w: Weights, x: Value, temb: Value | undefined, options: ResnetOptions): Value {
   const { outChannels, groups, eps, timeScaleShift = "default", activation = silu, outputScale = 1 } = options;
   const conv3x3 = { outChannels, kernel: 3, padding: 1 };
   const scaleShift = temb !== undefined && timeScaleShift === "scale_shift";

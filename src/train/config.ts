@@ -66,6 +66,8 @@ const common = {
     })
     .nullable()
     .prefault({}),
+  /** Compute blocks of the network again on the way back, instead of keeping their activations. */
+  recompute: z.boolean().default(false),
   /**
    * Large networks take a step stage by stage, with weights and moments outside of the session. Absent: `never` for small
    * networks, `disk` for large ones.

@@ -27,7 +27,7 @@ const stagedFrom = 2 ** 28;
  */
 export async function loadStep(
   { objective, parameters }: Pick<TrainingTask, "objective" | "parameters">,
-  { optimizer, ema, accumulate, offload = automatic(parameters) }: RunConfig,
+  { optimizer, ema, accumulate, recompute, offload = automatic(parameters) }: RunConfig,
   saved: SafetensorsFile | undefined,
   { device, threads, statePath }: LoadStepOptions,
 ): Promise<OptimizationStep> {
@@ -35,6 +35,7 @@ export async function loadStep(
     optimizer,
     ema: ema !== null,
     accumulate,
+    recompute,
     ...(device && { device }),
     ...(threads !== undefined && { threads }),
   };

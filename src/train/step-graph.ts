@@ -33,6 +33,8 @@ export interface StepGraphOptions {
   readonly ema: boolean;
   /** Batches whose gradients are averaged for one update. */
   readonly accumulate: number;
+  /** Compute blocks of the network again on the way back, instead of keeping their activations. Default false. */
+  readonly recompute?: boolean;
 }
 
 /** Forward, backward, clipping, AdamW and the moving average as one graph. */
@@ -59,11 +61,13 @@ export const emaRateInput = "emaRate";
 export function stepGraph(
   { inputs, loss, metrics }: Objective,
   parameters: readonly Parameter[],
-  { optimizer, ema, accumulate }: StepGraphOptions,
+  { optimizer, ema, accumulate, recompute = false }: StepGraphOptions,
 ): StepGraph {
   const slots = packParameters(parameters);
   const members = slots.flatMap((slot) => slot.members.map(({ value }) => value));
-  const byMember = new Map(gradients(loss, members).map((gradient, i) => [members[i] as Value, gradient]));
+  const byMember = new Map(
+    gradients(loss, members, { recompute }).map((gradient, i) => [members[i] as Value, gradient]),
+  );
   const fresh = slots.map((slot) => packGradients(slot, byMember));
 
   const keep = input(keepInput, "f32", []);

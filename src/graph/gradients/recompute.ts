@@ -85,7 +85,7 @@ class Copy {
     const { origin } = value;
     if (this.segment.inputs.has(value)) {
       // ONNX Runtime merges equal nodes, and runs a node as soon as it may: without this the copy would be the original,
-      // or be made on the way forward. A reshape to the same shape moves no data.
+      // or be made on the way forward.
       this.values.set(value, apply1(later, [value, add(ints(sizes(value)), this.delay)]));
     } else if (origin.kind === "node" && segments.get(origin.node) === this.segment) {
       const { operator, inputs, attributes, outputs } = origin.node;
@@ -103,7 +103,10 @@ class Copy {
   }
 }
 
-/** A reshape whose target is computed when the graph runs, to the shape that the value has. */
-const later: Operator = { type: "Reshape", infer: (inputs) => [inputs[0] as Value] };
+/**
+ * A copy whose shape is computed when the graph runs, to the one that the value has. A reshape would move no data, but
+ * ONNX Runtime merges it with a reshape that follows.
+ */
+const later: Operator = { type: "Expand", infer: (inputs) => [inputs[0] as Value] };
 
 const integer = (value: number): Value => constant({ dtype: "i64", shape: [], data: BigInt64Array.of(BigInt(value)) });
