@@ -10,11 +10,11 @@ import { ErrorNotice } from "./notice.js";
 import styles from "./rename-dialog.module.css";
 
 export function RenameDialog({ identity, onClose }: { identity: Identity; onClose: () => void }) {
-  const { reload } = useStudio();
+  const { changeIdentities } = useStudio();
   const [name, setName] = useState(identity.name);
   const rename = useAction(async () => {
-    await client.renameIdentity(identity.id, name.trim());
-    reload();
+    const renamed = await client.renameIdentity(identity.id, name.trim());
+    changeIdentities((all) => all.map((other) => (other.id === renamed.id ? renamed : other)));
     onClose();
   });
   return (

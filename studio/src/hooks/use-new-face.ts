@@ -25,7 +25,7 @@ export interface NewFace {
 
 /** From photos to an identity: the faces found, those chosen, and the identity kept. */
 export function useNewFace(): NewFace {
-  const { info, change, addIdentities } = useStudio();
+  const { info, change, changeIdentities } = useStudio();
   const { photoBytes, photosPerIdentity } = info.limits;
   const [photos, setPhotos] = useState<readonly ChosenFace[]>([]);
   const [looking, setLooking] = useState<File>();
@@ -56,7 +56,7 @@ export function useNewFace(): NewFace {
     const chosen = photos.map(({ photo, face }) => ({ photo: photo.id, face }));
     const identity = await client.createIdentity({ name, consent: true, photos: chosen });
     change({ mode: "one", identity: identity.id });
-    addIdentities([identity]);
+    changeIdentities((all) => [identity, ...all]);
     return identity;
   };
   return { photos, looking, error, addPhoto, choose, remove, keep };

@@ -6,7 +6,7 @@ export interface Resource<Value> {
   readonly error: unknown;
   readonly reload: () => void;
   /** Changes what is shown at once, without asking the server. */
-  readonly replace: (value: Value) => void;
+  readonly change: (change: (value: Value) => Value) => void;
 }
 
 /**
@@ -31,6 +31,10 @@ export function useResource<Value>(load: (signal: AbortSignal) => Promise<Value>
     value: isCurrent ? state.value : undefined,
     error: isCurrent ? state.error : undefined,
     reload: useCallback(() => setRound((n) => n + 1), []),
-    replace: useCallback((value) => setState({ value, load }), [load]),
+    change: useCallback(
+      (change) =>
+        setState((before) => (before.value === undefined ? before : { ...before, value: change(before.value) })),
+      [],
+    ),
   };
 }

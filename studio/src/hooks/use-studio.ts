@@ -17,8 +17,8 @@ export interface Studio {
   readonly nameOf: (id: string) => string;
   /** Asks the server again, after something was changed there. */
   readonly reload: () => void;
-  /** Shows new faces at once. */
-  readonly addIdentities: (identities: readonly Identity[]) => void;
+  /** Shows at once what was just done to the faces. */
+  readonly changeIdentities: (change: (identities: readonly Identity[]) => readonly Identity[]) => void;
   /** The generation that the first page shows. */
   readonly currentId: string | null;
   readonly setCurrentId: (id: string | null) => void;
@@ -55,7 +55,7 @@ export function useStudioState(info: Info): { studio: Studio | undefined; error:
     else sessionStorage.setItem(currentKey, currentId);
   }, [currentId]);
   const change = useCallback((changes: Partial<Settings>) => setSettings((before) => ({ ...before, ...changes })), []);
-  const { value, reload, replace, error } = shared;
+  const { value, reload, change: changeShared, error } = shared;
   const studio = useMemo(() => {
     if (!value) return undefined;
     const byId = new Map(value.identities.map((identity) => [identity.id, identity]));
@@ -67,10 +67,11 @@ export function useStudioState(info: Info): { studio: Studio | undefined; error:
       identityOf: (id: string) => byId.get(id),
       nameOf: (id: string) => byId.get(id)?.name ?? "A deleted face",
       reload,
-      addIdentities: (added: readonly Identity[]) => replace({ ...value, identities: [...added, ...value.identities] }),
+      changeIdentities: (edit: (identities: readonly Identity[]) => readonly Identity[]) =>
+        changeShared((before) => ({ ...before, identities: edit(before.identities) })),
       currentId,
       setCurrentId,
     };
-  }, [value, info, settings, change, reload, replace, currentId]);
+  }, [value, info, settings, change, reload, changeShared, currentId]);
   return { studio, error, reload };
 }

@@ -46,7 +46,7 @@ export function IdentitiesView() {
 }
 
 function IdentityCard({ identity }: { identity: Identity }) {
-  const { change, reload } = useStudio();
+  const { change, changeIdentities } = useStudio();
   const [dialog, setDialog] = useState<"rename" | "delete">();
   const { id, name, quality, generationCount } = identity;
   const close = () => setDialog(undefined);
@@ -84,7 +84,7 @@ function IdentityCard({ identity }: { identity: Identity }) {
           onDelete={async () => {
             await client.deleteIdentity(id);
             close();
-            reload();
+            changeIdentities((all) => all.filter((other) => other.id !== id));
           }}
         >
           {identity.kind === "photos" ? "The photos, the" : "The"} numbers that describe the face, and every image made

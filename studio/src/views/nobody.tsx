@@ -26,12 +26,12 @@ interface Drawn {
 
 /** New faces, each with a first picture. */
 export function NobodyView() {
-  const { settings, addIdentities, reload } = useStudio();
+  const { settings, changeIdentities } = useStudio();
   const [count, setCount] = useState(mostAtOnce);
   const [drawn, setDrawn] = useState<readonly Drawn[]>([]);
   const draw = useAction(async () => {
     const { items } = await client.sampleIdentities({ count, seed: "random", name: "Nobody" });
-    addIdentities(items);
+    changeIdentities((all) => [...items, ...all]);
     const model = settings.model === null ? {} : { model: settings.model };
     for (const identity of items) {
       const request = { ...model, identity: identity.id, count: 1, seed: "random" as const, previews: true };
@@ -42,7 +42,7 @@ export function NobodyView() {
   const drop = async ({ id }: Identity) => {
     await client.deleteIdentity(id);
     setDrawn((before) => before.filter(({ identity }) => identity.id !== id));
-    reload();
+    changeIdentities((all) => all.filter((identity) => identity.id !== id));
   };
   return (
     <Page
