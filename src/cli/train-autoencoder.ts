@@ -1,15 +1,22 @@
+import { openAutoencoder } from "../pipeline/model-folder.js";
+import { cacheFolder } from "../tensor/cache-folder.js";
 import { readTrainConfig } from "../train/config.js";
 import { trainAutoencoder } from "../train/methods.js";
-import { command } from "./command.js";
+import { command, optional } from "./command.js";
+import { text } from "./read-options.js";
 import { runWithProgress, trainOptions } from "./train-options.js";
 
 export const trainAutoencoderCommand = command({
   name: "autoencoder",
   summary: "train the perceptual autoencoder of the base models",
-  options: trainOptions,
-  details: "Example: arc2face train autoencoder --config recipes/autoencoder-128.json --data faces --out out/vae",
-  async run(_, { config: path, ...options }, context) {
+  options: {
+    ...trainOptions,
+    start: optional("--start <folder>", "model folder whose vae/ is trained on; default random weights", text),
+  },
+  details: "Example: arc2face train autoencoder --config recipes/mini/autoencoder.json --data faces --out out/vae",
+  async run(_, { config: path, start: folder, ...options }, context) {
     const config = await readTrainConfig("autoencoder", path);
-    await runWithProgress(options, context, (all) => trainAutoencoder(config, all));
+    const start = folder === undefined ? undefined : await openAutoencoder(folder, cacheFolder());
+    await runWithProgress(options, context, (all) => trainAutoencoder(config, start, all));
   },
 });

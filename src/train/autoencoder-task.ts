@@ -10,9 +10,10 @@ import { contactSheet } from "../image/sheet.js";
 import { type Autoencoder, decode, encode, latentFactor } from "../models/autoencoder.js";
 import { Session } from "../runtime/session.js";
 import type { TorchGenerator } from "../tensor/random.js";
+import type { SafetensorsFile } from "../tensor/safetensors.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type ExportDType, exportModel } from "./export.js";
-import { klLoss, l1Loss, perceptualLoss, resample } from "./losses.js";
+import { arcFaceInFfhq, klLoss, l1Loss, perceptualLoss, resample } from "./losses.js";
 import type { Objective } from "./step-graph.js";
 import type { Example, ReadWeight, TrainingTask } from "./task.js";
 import type { TrainableWeights } from "./weights.js";
@@ -23,7 +24,14 @@ export interface AutoencoderTaskOptions {
   /** Standard deviation of the noise that is added to the latents of an AutoencoderTiny, which has no log-variance. */
   readonly latentNoise: number;
   readonly perceptual?:
-    | { readonly network: GraphInterface; readonly weight: number; readonly sizePx?: number | undefined }
+    | {
+        readonly network: GraphInterface;
+        readonly weight: number;
+        /** Side of what the network takes. */
+        readonly sizePx?: number | undefined;
+        /** What it looks at: all of the image, or the ArcFace crop of its face. */
+        readonly crop: "whole" | "face";
+      }
     | undefined;
   /** Images on the sheet. */
   readonly samples: { readonly count: number };
@@ -34,7 +42,7 @@ export interface AutoencoderTaskOptions {
 const pixelScale = { mean: 127.5, std: 127.5 };
 /** Images that the latents' spread is measured on. */
 const measuredImages = 256;
-const whole = { left: 0, top: 0, side: 1 };
+const crops = { whole: { left: 0, top: 0, side: 1 }, face: arcFaceInFfhq };
 
 /**
  * Reconstruction through latents: L1, perceptual distance, and a weak pull of the latents towards the normal distribution.
@@ -47,7 +55,7 @@ export class AutoencoderTask implements TrainingTask {
   /** @throws InputError if the images do not divide into latents */
   constructor(
     private readonly dataset: FaceRows,
-    private readonly autoencoder: Autoencoder,
+    private readonly autoencoder: Autoencoder & { readonly weights?: SafetensorsFile | undefined },
     private readonly weights: TrainableWeights,
     private readonly options: AutoencoderTaskOptions,
   ) {
@@ -94,8 +102,26 @@ export class AutoencoderTask implements TrainingTask {
     return contactSheet(entries, { columns: 2 * Math.ceil(Math.sqrt(shown / 2)), gutterPx: 2 });
   }
 
-  /** The scaling factor brings the latents to unit variance. Source: Rombach 2022, Appendix G. */
+  /** An autoencoder that was trained on keeps its scaling factor, so that what was trained on its latents still fits. */
   async exportModel(folder: string, read: ReadWeight): Promise<void> {
+    const { kind, config, weights } = this.autoencoder;
+    const scalingFactor = weights ? config.scaling_factor : await this.measureScalingFactor(read);
+    const json = {
+      ...config,
+      _class_name: kind === "tiny" ? "AutoencoderTiny" : "AutoencoderKL",
+      scaling_factor: scalingFactor,
+    };
+    const file = "diffusion_pytorch_model.safetensors";
+    await exportModel(folder, {
+      networks: [{ name: "vae", folder: "vae", file, config: json, weights }],
+      parameters: this.parameters,
+      read,
+      dtype: this.options.exportDType,
+    });
+  }
+
+  /** Brings the latents to unit variance. Source: Rombach 2022, Appendix G. */
+  private async measureScalingFactor(read: ReadWeight): Promise<number> {
     let [sum, squares, length] = [0, 0, 0];
     for await (const { mean } of this.reconstructions(Math.min(measuredImages, this.dataset.count), read)) {
       for (const value of mean) {
@@ -105,17 +131,7 @@ export class AutoencoderTask implements TrainingTask {
       length += mean.length;
     }
     const spread = Math.sqrt(squares / length - (sum / length) ** 2);
-    const config = {
-      ...this.autoencoder.config,
-      _class_name: this.autoencoder.kind === "tiny" ? "AutoencoderTiny" : "AutoencoderKL",
-      scaling_factor: Number((1 / spread).toPrecision(6)),
-    };
-    await exportModel(folder, {
-      networks: [{ name: "vae", folder: "vae", file: "diffusion_pytorch_model.safetensors", config }],
-      parameters: this.parameters,
-      read,
-      dtype: this.options.exportDType,
-    });
+    return Number((1 / spread).toPrecision(6));
   }
 
   async release(): Promise<void> {
@@ -129,7 +145,7 @@ export class AutoencoderTask implements TrainingTask {
   }
 
   private network() {
-    return this.weights.network("vae");
+    return this.weights.network("vae", this.autoencoder.weights);
   }
 
   private async readImage(row: number, mirrored: boolean): Promise<Image> {
@@ -141,9 +157,10 @@ export class AutoencoderTask implements TrainingTask {
   private perceptualDistance(
     a: Value,
     b: Value,
-    { network, sizePx }: NonNullable<AutoencoderTaskOptions["perceptual"]>,
+    { network, crop, sizePx = this.dataset.index.sizePx }: NonNullable<AutoencoderTaskOptions["perceptual"]>,
   ) {
-    const fitted = (x: Value) => (sizePx === undefined ? x : resample(x, whole, sizePx));
+    const fitted = (x: Value) =>
+      crop === "whole" && sizePx === this.dataset.index.sizePx ? x : resample(x, crops[crop], sizePx);
     return perceptualLoss(network, fitted(a), fitted(b));
   }
 

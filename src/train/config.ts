@@ -109,13 +109,21 @@ const onnx = z.string();
 /** `train autoencoder`. Source: Rombach 2022 §3.1. */
 const autoencoderSchema = z.strictObject({
   ...common,
-  autoencoder: network(parseAutoencoder),
+  /** Absent: that of the autoencoder that training starts from. */
+  autoencoder: network(parseAutoencoder).optional(),
   loss: z
     .strictObject({
       kl: rate.default(1e-6),
       /** Noise on the latents of an AutoencoderTiny; AutoencoderKL learns its own. */
       latentNoise: z.number().positive().default(0.1),
-      perceptual: z.strictObject({ network: onnx, weight: rate, sizePx: count.optional() }).optional(),
+      perceptual: z
+        .strictObject({
+          network: onnx,
+          weight: rate,
+          sizePx: count.optional(),
+          crop: z.enum(["whole", "face"]).default("whole"),
+        })
+        .optional(),
     })
     .prefault({}),
 });

@@ -103,7 +103,7 @@ it.each([
       exportDType: "f16",
     };
     const losses: number[] = [];
-    const { model } = await trainAutoencoder(parseTrainConfig("autoencoder", config, "recipe"), {
+    const { model } = await trainAutoencoder(parseTrainConfig("autoencoder", config, "recipe"), undefined, {
       data: [data],
       out: join(folder, kind),
       resume: false,
@@ -128,3 +128,26 @@ it.each([
     await dataset.close();
   },
 );
+
+it("trains the decoder of an autoencoder on, whose latents stay as they are", async () => {
+  const start = await openAutoencoder(fixture("tiny"), join(folder, "cache"));
+  const config = { ...recipe, parameters: [{ match: "vae.encoder.*", freeze: true }], loss: { kl: 0 } };
+  const { model } = await trainAutoencoder(parseTrainConfig("autoencoder", config, "recipe"), start, {
+    data: [data],
+    out: join(folder, "decoder"),
+    resume: false,
+    version: "test",
+  });
+  const after = await openAutoencoder(model as string, join(folder, "cache"));
+  expect(after.config).toEqual(start.config);
+  const both = async (name: string) =>
+    (await Promise.all([start, after].map(({ weights }) => readTensor(weights, name)))).map(({ data }) => [...data]);
+  const [before, kept] = await both("encoder.conv_out.weight");
+  expect(kept).toEqual(before);
+  const [old, changed] = await both("decoder.conv_out.weight");
+  expect(changed).not.toEqual(old);
+  const nothing = parseTrainConfig("autoencoder", config, "recipe");
+  await expect(
+    trainAutoencoder(nothing, undefined, { data: [data], out: join(folder, "none"), resume: false, version: "test" }),
+  ).rejects.toThrow(/describes no autoencoder/);
+});

@@ -42,13 +42,23 @@ export interface StartingModel {
   readonly prompt: Prompt;
 }
 
-/** Trains the perceptual autoencoder of the base models. Source: Arc2Face §3.2; Rombach 2022 §3.1. */
-export async function trainAutoencoder(config: AutoencoderConfig, options: TrainOptions): Promise<RunResult> {
+/**
+ * Trains the perceptual autoencoder of the base models. Source: Arc2Face §3.2; Rombach 2022 §3.1.
+ * @param start what to train on; absent: from random weights
+ * @throws InputError unless the recipe describes an autoencoder, or one is given to start from
+ */
+export async function trainAutoencoder(
+  config: AutoencoderConfig,
+  start: FrozenAutoencoder | undefined,
+  options: TrainOptions,
+): Promise<RunResult> {
+  const autoencoder = start ?? config.autoencoder;
+  if (!autoencoder) throw new InputError("the recipe describes no autoencoder; add it, or give one to start from");
   return withDataset(config, options, async (dataset) => {
     const { perceptual, kl, latentNoise } = config.loss;
     const size = perceptual?.sizePx ?? dataset.index.sizePx;
     const network = perceptual && (await importNetwork(perceptual.network, [config.batchSize, 3, size, size]));
-    const task = new AutoencoderTask(dataset, config.autoencoder, makeWeights(config), {
+    const task = new AutoencoderTask(dataset, autoencoder, makeWeights(config), {
       batchSize: config.batchSize,
       klWeight: kl,
       latentNoise,
@@ -56,7 +66,10 @@ export async function trainAutoencoder(config: AutoencoderConfig, options: Train
       samples: config.samples,
       exportDType: config.exportDType,
     });
-    const hashes: Record<string, string> = network ? { perceptual: network.sha256 } : {};
+    const hashes: Record<string, string> = {
+      ...(network && { perceptual: network.sha256 }),
+      ...(start && { start: await hashFile(start.weights.path, "sha256") }),
+    };
     return { task, method: "autoencoder", hashes };
   });
 }
