@@ -15,7 +15,7 @@ export const trainBaseCommand = command({
     projection,
   },
   details:
-    "Example: arc2face train base --config recipes/base-128.json --data faces --autoencoder out/vae/model --out out/base",
+    "Example: arc2face train base --config recipes/mini/base.json --data faces --autoencoder out/vae/model --out out/base",
   async run(_, { config: path, autoencoder: folder, projection: kind, ...options }, context) {
     const config = await readTrainConfig("base", path);
     const autoencoder = await openAutoencoder(folder, cacheFolder());

@@ -5,8 +5,9 @@ import { type Method, parseTrainConfig, readTrainConfig } from "./config.js";
 
 const recipes = join(import.meta.dirname, "../../recipes");
 const methods: Record<string, Method> = {
-  "autoencoder-128.json": "autoencoder",
-  "base-128.json": "base",
+  "mini/autoencoder.json": "autoencoder",
+  "mini/base.json": "base",
+  "mini/decoder.json": "autoencoder",
   "webface.json": "arc2face",
   "finetune.json": "arc2face",
 };
