@@ -18,7 +18,7 @@ describe("recipes of the package", () => {
   });
 
   it("are all tested", async () => {
-    const files = (await readdir(recipes)).filter((name) => name.endsWith(".json"));
+    const files = (await readdir(recipes, { recursive: true })).filter((name) => name.endsWith(".json"));
     expect(files.sort()).toEqual(Object.keys(methods).sort());
   });
 
