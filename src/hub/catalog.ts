@@ -43,7 +43,7 @@ export const catalog: readonly CatalogModel[] = [
     name: defaultModel,
     description:
       "A small Arc2Face of our own that ships with this package: 128x128 pixels, for MobileFaceNet's embeddings",
-    bundled: { folder: "weights/mini", licence: "MIT" },
+    bundled: { folder: "weights/mini", licence: "research only; trained on FFHQ, CC BY-NC-SA 4.0" },
     files: [],
   },
   {

@@ -1,0 +1,58 @@
+/**
+ * Makes the model `mini` from two folders of faces. Every step goes on where it was interrupted, so that the same command
+ * again finishes the work:
+ *
+ *     node --import tsx recipes/mini/make.ts FACES OUT
+ *
+ * FACES holds `ffhq/` (FFHQ-aligned, 128x128) and `generated/` (studio portraits of people who do not exist). OUT gets the
+ * datasets, the runs with their logs and sample sheets, and `mini/`, the model folder.
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const [faces, out] = process.argv.slice(2);
+if (faces === undefined || out === undefined)
+  throw new Error("usage: node --import tsx recipes/mini/make.ts FACES OUT");
+const at = (...names: string[]) => join(out, ...names);
+const recipe = (name: string) => join(import.meta.dirname, `${name}.json`);
+
+function arc2face(...args: string[]): void {
+  console.error(`arc2face ${args.join(" ")}`);
+  const main = join(import.meta.dirname, "../../src/cli/main.ts");
+  const { status } = spawnSync(process.execPath, ["--import", "tsx", main, ...args], { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+const datasets = [
+  { name: "generated", options: [] },
+  { name: "ffhq", options: ["--aligned"] },
+];
+const data = datasets.flatMap(({ name }) => ["--data", at(name)]);
+const train = (method: string, name: string, ...options: string[]) =>
+  arc2face(
+    ...["train", method, "--config", recipe(name), ...data, "--out", at(name), ...options],
+    ...(existsSync(at(name, "run.json")) ? ["--resume"] : []),
+  );
+
+for (const { name, options } of datasets) {
+  if (existsSync(at(name, "dataset.json"))) continue;
+  arc2face("dataset", "prepare", join(faces, name), "--out", at(name), "--size", "128", ...options);
+}
+train("autoencoder", "autoencoder");
+for (const { name } of datasets) {
+  const { latents } = JSON.parse(readFileSync(at(name, "dataset.json"), "utf8"));
+  if (!latents) arc2face("dataset", "encode", at(name), "--autoencoder", at("autoencoder", "model"), "--mirror");
+}
+train("autoencoder", "decoder", "--start", at("autoencoder", "model"));
+train("base", "base", "--autoencoder", at("autoencoder", "model"));
+
+const model = at("mini");
+rmSync(model, { recursive: true, force: true });
+cpSync(at("base", "model"), model, { recursive: true });
+cpSync(at("decoder", "model", "vae"), join(model, "vae"), { recursive: true });
+const manifest = join(model, "arc2face.json");
+const licence = "Research only: trained on FFHQ (CC BY-NC-SA 4.0) and on generated portraits";
+writeFileSync(manifest, `${JSON.stringify({ ...JSON.parse(readFileSync(manifest, "utf8")), licence }, null, 2)}\n`);
+const identities = join(model, "identities.safetensors");
+arc2face("dataset", "identities", at("ffhq"), "--check", at("generated"), "--out", identities, "-n", "256");
