@@ -25,9 +25,7 @@ export function ImageFacts({ metadata }: { metadata: ImageMetadata }) {
       />
       <details className={styles.record}>
         <summary>What the file says</summary>
-        <p>
-          The PNG carries this: enough to make the image again, and to tell that it is synthetic. The face is not in it.
-        </p>
+        <p>The PNG carries this: how the image was made, enough to make it again. The face is not in it.</p>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, which the keyboard must be able to do */}
         <pre tabIndex={0}>{JSON.stringify(record, null, 2)}</pre>
       </details>
