@@ -1,6 +1,5 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import Database from "libsql";
 import { z } from "zod";
 import { InputError } from "../errors.js";
 import { jobKinds, type Task } from "./input.js";
@@ -14,6 +13,7 @@ import {
   resultFileSchema,
 } from "./job.js";
 import type { ListOptions, QueueCounts } from "./queue.js";
+import { Sqlite } from "./sqlite.js";
 
 const schemaVersion = 1;
 
@@ -66,7 +66,7 @@ const columns = `*, CASE status WHEN 'queued'
 
 /** The jobs of the embedded queue in a SQLite file, which belongs to one process at a time. */
 export class JobDatabase {
-  private readonly db: Database.Database;
+  private readonly db: Sqlite;
 
   /**
    * @param path a file, which is made if it is not there, or `:memory:`
@@ -74,15 +74,13 @@ export class JobDatabase {
    */
   constructor(path: string) {
     if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
-    this.db = new Database(path);
+    let db: Sqlite | undefined;
     try {
-      // The lock ends with the process, however that ends.
-      this.db.pragma("locking_mode = EXCLUSIVE");
-      this.db.pragma("journal_mode = WAL");
-      this.db.pragma("foreign_keys = ON");
+      db = new Sqlite(path, { isExclusive: true });
+      this.db = db;
       this.migrate(path);
     } catch (cause) {
-      this.db.close();
+      db?.close();
       if ((cause as { code?: string }).code !== "SQLITE_BUSY") throw cause;
       throw new InputError(`${path} belongs to another process; stop that, or give another folder`, { cause });
     }
@@ -123,13 +121,19 @@ export class JobDatabase {
     return counts;
   }
 
+  /** Ids of the jobs that wait, the next one first. */
+  waiting(): string[] {
+    const rows = this.db.prepare("SELECT id FROM jobs WHERE status = 'queued' ORDER BY place").all();
+    return (rows as { id: string }[]).map(({ id }) => id);
+  }
+
   /** Marks the next job that may begin as running. */
   startNext(nowMs: number): Job | undefined {
     const next = "SELECT place FROM jobs WHERE status = 'queued' AND notBeforeMs <= ? ORDER BY place LIMIT 1";
     const started = this.db
       .prepare(
         `UPDATE jobs SET status = 'running', attempts = attempts + 1, startedAtMs = ?, error = NULL
-         WHERE place = (${next}) RETURNING id`,
+       WHERE place = (${next}) RETURNING id`,
       )
       .get(nowMs, nowMs) as { id: string } | undefined;
     return started && this.get(started.id);
@@ -188,6 +192,11 @@ export class JobDatabase {
     this.run("DELETE FROM jobs WHERE id = ?", [id]);
   }
 
+  /** Takes what was deleted out of the write-ahead log, too; this waits for the disk. */
+  forgetDeleted(): void {
+    this.db.forgetDeleted();
+  }
+
   /** Mean time of the latest jobs that succeeded; undefined if none has. */
   meanDurationMs(): number | undefined {
     const latest =
@@ -197,8 +206,6 @@ export class JobDatabase {
   }
 
   close(): void {
-    // Statements keep the file open until they are collected as garbage; the lock must not wait for that.
-    for (const pragma of ["journal_mode = DELETE", "locking_mode = NORMAL", "user_version"]) this.db.pragma(pragma);
     this.db.close();
   }
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { finished, follow, tinyJob } from "../../test/support/jobs.js";
 import { InputError, QueueFullError } from "../errors.js";
 import { EmbeddedQueue, type EmbeddedQueueOptions } from "./embedded-queue.js";
@@ -83,23 +83,41 @@ describe("watch", () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
     };
     const { run: wait, open: goOn } = gate();
-    open((job, reporter) => (job.id === "first" ? wait : run)(job, reporter));
+    open((job, reporter) => (job.id === "third" ? run : wait)(job, reporter));
     await queue.submit({ ...tinyJob(1), id: "first" });
     await queue.submit({ ...tinyJob(2), id: "second" });
     const job = await queue.submit({ ...tinyJob(3), id: "third" });
     expect(job).toMatchObject({ status: "queued", position: 1 });
-    const events = follow(queue, "third");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    goOn();
-    expect(types(await events).filter((type) => type !== "queued")).toEqual([
+    const events: JobEvent[] = [];
+    for await (const event of queue.watch("third")) {
+      events.push(event);
+      if (event.type === "queued") goOn();
+    }
+    expect(types(events).filter((type) => type !== "queued")).toEqual([
       ...["progress", "preview", "started", "file", "succeeded"],
     ]);
-    expect((await events).filter(({ type }) => type === "queued")).toEqual([
+    expect(events.filter(({ type }) => type === "queued")).toEqual([
       { type: "queued", position: 1 },
       { type: "queued", position: 0 },
     ]);
     // Whoever comes later is told what was.
     expect(types(await follow(queue, "third"))).toEqual(["started", "file", "succeeded"]);
+  });
+
+  it("looks at a job when that has changed, not when others have", async () => {
+    const { run, open: goOn, waiting } = gate();
+    open(run);
+    const ids = Array.from({ length: 20 }, (_, i) => `job-${i}`);
+    for (const id of ids) await queue.submit({ ...tinyJob(1), id });
+    const looks = vi.spyOn(queue, "get");
+    const watched = Promise.all(ids.map((id) => follow(queue, id)));
+    for (const _ of ids) {
+      await vi.waitUntil(() => waiting.length > 0, { interval: 1 });
+      goOn();
+    }
+    await watched;
+    // At first, when it starts, and when it ends.
+    expect(looks.mock.calls.length).toBeLessThanOrEqual(3 * ids.length);
   });
 
   it("keeps the newest only for a reader that does not read", async () => {

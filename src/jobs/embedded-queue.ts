@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { InputError } from "../errors.js";
 import { JobDatabase } from "./database.js";
 import { isFinished, type Job, type JobEvent, jobPrefix } from "./job.js";
@@ -40,8 +40,13 @@ interface Running {
   readonly ended: Promise<void>;
 }
 
-/** The hint that concerns every job: places in the queue have moved. */
+/** The hint that concerns every job: the queue is closed. */
 const everyJob = Symbol("every job");
+
+/** Least time between two looks at who waits where, for all who watch together. */
+const placesEveryMs = 100;
+/** Jobs that are deleted within this time are overwritten together, as that waits for the disk. */
+const forgetAfterMs = 50;
 
 /**
  * A queue inside this process. Its state is in a SQLite file: after the process has ended in whatever way, the next one goes
@@ -52,6 +57,8 @@ export class EmbeddedQueue implements JobQueue {
   private readonly running = new Map<string, Running>();
   private readonly hints = new EventEmitter().setMaxListeners(0);
   private timer: NodeJS.Timeout | undefined;
+  private placesTimer: NodeJS.Timeout | undefined;
+  private forgetting: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
   /** Opens the queue, and begins with what waits. @throws InputError if another process has the database */
@@ -88,7 +95,7 @@ export class EmbeddedQueue implements JobQueue {
     if (!job || isFinished(job)) return false;
     this.running.get(id)?.controller.abort(new JobStopped("cancelled"));
     this.database.finish(id, "cancelled", Date.now());
-    this.tellEveryone();
+    this.tellChanged(id);
     return true;
   }
 
@@ -99,7 +106,7 @@ export class EmbeddedQueue implements JobQueue {
     if (status !== "failed" && status !== "cancelled") return false;
     this.assertRoom();
     this.database.requeue(id);
-    this.tellEveryone();
+    this.tellChanged(id);
     this.startWaiting();
     return true;
   }
@@ -112,7 +119,8 @@ export class EmbeddedQueue implements JobQueue {
     // Files first: if this is cut short, the job is still there to be deleted again.
     await this.options.store.deletePrefix(jobPrefix(id));
     this.database.delete(id);
-    this.tellEveryone();
+    this.tellChanged(id);
+    await this.forgetDeleted();
     return true;
   }
 
@@ -133,6 +141,7 @@ export class EmbeddedQueue implements JobQueue {
 
   private async drain(drainMs: number): Promise<void> {
     clearTimeout(this.timer);
+    clearTimeout(this.placesTimer);
     const stop = () => {
       for (const { controller } of this.running.values()) controller.abort(new JobStopped("draining"));
     };
@@ -141,8 +150,17 @@ export class EmbeddedQueue implements JobQueue {
     clearTimeout(timer);
     // Those who watch have now looked for the last time.
     await setImmediate();
+    await this.forgetting;
     this.hints.emit(everyJob, { type: "closed" } satisfies Hint);
     this.database.close();
+  }
+
+  private forgetDeleted(): Promise<void> {
+    this.forgetting ??= sleep(forgetAfterMs).then(() => {
+      this.forgetting = undefined;
+      this.database.forgetDeleted();
+    });
+    return this.forgetting;
   }
 
   /** @throws InputError if the queue closes; QueueFullError */
@@ -162,7 +180,7 @@ export class EmbeddedQueue implements JobQueue {
       if (!job) break;
       if (job.attempts > maxAttempts) this.database.finish(job.id, "failed", Date.now(), workerLost(maxAttempts));
       else this.start(job);
-      this.tellEveryone();
+      this.tellChanged(job.id);
     }
     const nextMs = this.running.size < concurrency ? this.database.nextStartMs() : undefined;
     if (nextMs === undefined || this.closing) return;
@@ -173,7 +191,7 @@ export class EmbeddedQueue implements JobQueue {
     const controller = new AbortController();
     const ended = this.attempt(job, controller.signal).finally(() => {
       this.running.delete(job.id);
-      this.tellEveryone();
+      this.tellChanged(job.id);
       this.startWaiting();
     });
     this.running.set(job.id, { controller, ended });
@@ -218,7 +236,14 @@ export class EmbeddedQueue implements JobQueue {
     this.hints.emit(id, hint);
   }
 
-  private tellEveryone(): void {
-    this.hints.emit(everyJob, { type: "changed" } satisfies Hint);
+  /** A job has another status, so others may have another place: of that they are told a little later, once for many changes. */
+  private tellChanged(id: string): void {
+    this.tell(id, { type: "changed" });
+    if (this.closing) return;
+    this.placesTimer ??= setTimeout(() => {
+      this.placesTimer = undefined;
+      for (const [position, waiting] of this.database.waiting().entries())
+        this.tell(waiting, { type: "moved", position });
+    }, placesEveryMs);
   }
 }

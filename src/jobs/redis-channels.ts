@@ -78,7 +78,7 @@ const hintSchema = z.discriminatedUnion("type", [
   }),
 ]);
 
-export function encodeHint(hint: Exclude<Hint, { type: "closed" }>): string {
+export function encodeHint(hint: Exclude<Hint, { type: "closed" | "moved" }>): string {
   if (hint.type !== "preview") return JSON.stringify(hint);
   return JSON.stringify({ ...hint, png: Buffer.from(hint.png).toString("base64") });
 }

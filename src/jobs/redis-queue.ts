@@ -13,7 +13,7 @@ import {
   type Submission,
 } from "./queue.js";
 import { decodeHint, hintChannel, keys, queueName, RedisChannels, redisPrefix, stopChannel } from "./redis-channels.js";
-import { type JobData, readJob, removeJob, unlimitedAttempts } from "./redis-record.js";
+import { type JobData, readJob, removeJob, unlimitedAttempts, waitKey } from "./redis-record.js";
 import type { ResultStore } from "./store.js";
 import { type Hint, watchJob } from "./watch.js";
 
@@ -25,8 +25,10 @@ export interface RedisQueueOptions extends Pick<QueueOptions, "maxQueued"> {
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
-/** Places in the queue are looked up this often, and messages that were lost are made up for. */
-const pollMs = 2000;
+/** Places in the queue are looked up this often, for all who watch together. */
+const placesEveryMs = 2000;
+/** Messages that were lost are made up for this often. */
+const pollMs = 10_000;
 /** How long a worker may take to stop a job that is to be deleted or tried again. */
 const stopMs = 10_000;
 
@@ -36,7 +38,9 @@ export class RedisQueue implements JobQueue {
   private readonly subscriber: Redis;
   private readonly channels: RedisChannels;
   private readonly queue: Queue<JobData>;
-  private readonly watchers = new Set<(hint: Hint) => void>();
+  /** Who listens to which job here. */
+  private readonly watchers = new Map<(hint: Hint) => void, string>();
+  private readonly placesTimer: NodeJS.Timeout;
 
   constructor(private readonly options: RedisQueueOptions) {
     const onError = options.onError ?? (() => undefined);
@@ -46,6 +50,7 @@ export class RedisQueue implements JobQueue {
     this.channels = new RedisChannels(this.subscriber, () => this.tellAll({ type: "changed" }));
     this.queue = new Queue<JobData>(queueName, { connection: this.redis, prefix: redisPrefix });
     this.queue.on("error", onError);
+    this.placesTimer = setInterval(() => this.tellPlaces().catch(onError), placesEveryMs).unref();
   }
 
   async submit(submission: Submission): Promise<Job> {
@@ -140,7 +145,7 @@ export class RedisQueue implements JobQueue {
 
   watch(id: string, signal?: AbortSignal): AsyncGenerator<JobEvent, void, void> {
     const subscribe = async (job: string, listener: (hint: Hint) => void) => {
-      this.watchers.add(listener);
+      this.watchers.set(listener, job);
       const unsubscribe = await this.channels.subscribe(hintChannel(job), (text) => listener(decodeHint(text)));
       return () => {
         this.watchers.delete(listener);
@@ -152,6 +157,7 @@ export class RedisQueue implements JobQueue {
 
   /** Jobs run elsewhere, and go on. */
   async close(): Promise<void> {
+    clearInterval(this.placesTimer);
     this.tellAll({ type: "closed" });
     await this.queue.close();
     this.subscriber.disconnect();
@@ -187,6 +193,16 @@ export class RedisQueue implements JobQueue {
   }
 
   private tellAll(hint: Hint): void {
-    for (const listener of this.watchers) listener(hint);
+    for (const listener of this.watchers.keys()) listener(hint);
+  }
+
+  private async tellPlaces(): Promise<void> {
+    if (this.watchers.size === 0 || this.redis.status !== "ready") return;
+    const waiting = (await this.redis.lrange(waitKey, 0, -1)).reverse();
+    const places = new Map(waiting.map((id, position) => [id, position]));
+    for (const [listener, id] of this.watchers) {
+      const position = places.get(id);
+      if (position !== undefined) listener({ type: "moved", position });
+    }
   }
 }

@@ -45,7 +45,8 @@ export async function readJob(queue: Queue<JobData>, redis: Redis, id: string): 
   } as Job;
 }
 
-const waitKey = `${redisPrefix}:${queueName}:wait`;
+/** List of the ids that wait for no attempt's time; its end is next. */
+export const waitKey = `${redisPrefix}:${queueName}:wait`;
 
 function statusOf({ finishedOn, failedReason }: BullJob<JobData>, state: string | undefined): JobStatus {
   if (finishedOn !== undefined) return failedReason === undefined ? "succeeded" : "failed";

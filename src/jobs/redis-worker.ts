@@ -189,7 +189,7 @@ export class RedisWorker {
   }
 
   /** Hints to those who watch. While Redis is away there is nobody to tell: they look again when it is back. */
-  private tell(id: string, hint: Exclude<Hint, { type: "closed" }>): void {
+  private tell(id: string, hint: Exclude<Hint, { type: "closed" | "moved" }>): void {
     if (this.redis.status !== "ready") return;
     this.redis.publish(hintChannel(id), encodeHint(hint)).catch(() => undefined);
   }

@@ -4,6 +4,8 @@ import { isFinished, type Job, type JobEvent, type JobPreview, type JobProgress 
 /** What a backend says to those who watch a job. */
 export type Hint =
   | { readonly type: "changed" }
+  /** Others have left the queue; the job itself has not changed. */
+  | { readonly type: "moved"; readonly position: number }
   | ({ readonly type: "progress" } & JobProgress)
   | ({ readonly type: "preview" } & JobPreview)
   /** The queue is closed here: nothing more will be heard. */
@@ -18,8 +20,9 @@ export interface WatchSource {
 }
 
 /**
- * Follows a job. What must not be lost (status, files, place in the queue) is the difference of two looks at the job; hints
- * only say when to look. Of what may be lost (progress, previews) the newest is kept. So a slow reader costs nothing.
+ * Follows a job. What must not be lost (status, files) is the difference of two looks at the job; hints only say when to look.
+ * Of what passes (place in the queue, progress, previews) the newest is kept. So a slow reader costs nothing, and a place that
+ * moves costs nobody a look.
  * @throws InputError if there is no such job
  */
 export async function* watchJob(
@@ -43,6 +46,11 @@ export async function* watchJob(
         yield* differences(last, now);
         last = now;
         if (isFinished(now)) return;
+      }
+      const position = inbox.takePosition();
+      if (last?.status === "queued" && position !== undefined && position !== last.position) {
+        last = { ...last, position };
+        yield { type: "queued", position };
       }
       yield* inbox.takeNews();
       if (!signal.aborted) await inbox.wait(source.pollMs);
@@ -72,6 +80,7 @@ function* differences(before: Job | undefined, now: Job): Generator<JobEvent, vo
 class Inbox {
   isClosed = false;
   private isChanged = true;
+  private position: number | undefined;
   private progress: JobEvent | undefined;
   /** By image. */
   private readonly previews = new Map<string, JobEvent>();
@@ -79,6 +88,7 @@ class Inbox {
 
   readonly put = (hint: Hint): void => {
     if (hint.type === "changed") this.isChanged = true;
+    else if (hint.type === "moved") this.position = hint.position;
     else if (hint.type === "closed") this.isClosed = true;
     else if (hint.type === "progress") this.progress = hint;
     else this.previews.set(`${hint.identity}-${hint.seed}`, hint);
@@ -92,7 +102,15 @@ class Inbox {
   takeChanged(): boolean {
     const changed = this.isChanged;
     this.isChanged = false;
+    // Who looks sees a newer one.
+    if (changed) this.position = undefined;
     return changed;
+  }
+
+  takePosition(): number | undefined {
+    const { position } = this;
+    this.position = undefined;
+    return position;
   }
 
   *takeNews(): Generator<JobEvent, void, void> {
@@ -104,7 +122,8 @@ class Inbox {
 
   /** Until something is put or, at the latest, after `pollMs`, when it is time to look. */
   async wait(pollMs: number | undefined): Promise<void> {
-    if (this.isClosed || this.isChanged || this.progress || this.previews.size > 0) return;
+    if (this.isClosed || this.isChanged || this.position !== undefined) return;
+    if (this.progress || this.previews.size > 0) return;
     await new Promise<void>((resolve) => {
       const timer = pollMs === undefined ? undefined : setTimeout(() => this.put({ type: "changed" }), pollMs);
       this.resolve = () => {

@@ -17,6 +17,7 @@ export class Channel {
   isClosed = false;
   /** Changes whenever the tables have news of the generation. */
   tableVersion = 0;
+  /** Generations that come before; null until it is known. */
   ahead: number | null = null;
   progress: Told<Progress> | undefined;
   readonly previews = new Map<number, Told<Preview>>();
@@ -30,7 +31,7 @@ export class Channel {
 
   tellAhead(ahead: number): void {
     this.ahead = ahead;
-    this.tellTable();
+    this.wake();
   }
 
   tellProgress(event: Progress): void {

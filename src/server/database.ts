@@ -1,6 +1,6 @@
-import Libsql from "libsql";
+import { Sqlite } from "../jobs/sqlite.js";
 
-export type Database = Libsql.Database;
+export type Database = Sqlite;
 
 /**
  * Each is run once, in order; a released one never changes. Embeddings are little-endian float32.
@@ -82,24 +82,11 @@ const migrations: readonly string[] = [
 /** How long a writer waits for another process, such as `arc2face keys`. */
 const busyTimeoutS = 5;
 
-/**
- * Opens the server's tables, which may share their file with the queue's. Calls are synchronous: each takes well under a
- * millisecond, less than handing it to another thread. What is deleted is overwritten, as faces should be.
- */
+/** Opens the server's tables, in a file that other processes may open, too. */
 export function openDatabase(path: string): Database {
-  const db = new Libsql(path, { timeout: busyTimeoutS });
-  db.pragma("journal_mode = WAL");
-  // The log is flushed at checkpoints: a power cut may lose the last moments, never more.
-  db.pragma("synchronous = NORMAL");
-  db.pragma("foreign_keys = ON");
-  db.pragma("secure_delete = ON");
+  const db = new Sqlite(path, { timeoutS: busyTimeoutS });
   migrate(db);
   return db;
-}
-
-/** Takes what was deleted out of the write-ahead log, too. */
-export function forgetDeleted(db: Database): void {
-  db.pragma("wal_checkpoint(TRUNCATE)");
 }
 
 function migrate(db: Database): void {
@@ -111,6 +98,6 @@ function migrate(db: Database): void {
     db.transaction(() => {
       db.exec(sql);
       db.prepare("INSERT INTO server_schema VALUES (?)").run(i + 1);
-    })();
+    });
   }
 }

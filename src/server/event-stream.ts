@@ -1,10 +1,13 @@
 import type { Generation, GenerationEvent } from "./api/generations.js";
 import type { Channel } from "./channels.js";
+import type { StoredGeneration } from "./store/generations.js";
 
 /** Where an event stream finds what to tell. */
 export interface EventSource {
-  /** The generation as it is now; undefined if it was deleted. */
-  get(): Promise<Generation | undefined>;
+  /** What the table holds of the generation now; undefined if it was deleted. */
+  look(): StoredGeneration | undefined;
+  /** The same with all that belongs to it. */
+  show(stored: StoredGeneration): Generation;
   /** Images in the order in which they were finished, from the given one on. */
   finishedImages(from: number): Generation["images"];
   /** Undefined once the generation has ended. */
@@ -70,18 +73,15 @@ async function* tell(
   let seenVersion = 0;
   let tableVersion = -1;
   let ahead: number | null = null;
+  let isQueued = false;
   yield "retry: 3000\n\n";
   while (!signal.aborted) {
     // Looked at before the tables, so that what changes while they are read is seen in the next round.
     const version = channel?.tableVersion ?? 0;
     if (version !== tableVersion) {
-      const generation = await source.get();
+      const generation = source.look();
       if (!generation) return;
-      if (generation.status === "queued" && generation.ahead !== null && generation.ahead !== ahead) {
-        ahead = generation.ahead;
-        yield format({ type: "queued", ahead }, seenId < queuedId ? queuedId : undefined);
-        seenId = Math.max(seenId, queuedId);
-      }
+      isQueued = generation.status === "queued";
       if (generation.startedAt !== null && seenId < startedId) {
         yield format({ type: "started", startedAt: generation.startedAt }, startedId);
         seenId = startedId;
@@ -91,12 +91,18 @@ async function* tell(
         yield format({ type: "image", image }, seenId);
       }
       if (generation.status !== "queued" && generation.status !== "running") {
-        if (seenId < finalId) yield format({ type: generation.status, generation }, finalId);
+        if (seenId < finalId) yield format({ type: generation.status, generation: source.show(generation) }, finalId);
         return;
       }
       tableVersion = version;
     }
     if (!channel) return;
+    if (isQueued && channel.ahead !== null && channel.ahead !== ahead) {
+      ahead = channel.ahead;
+      yield format({ type: "queued", ahead }, seenId < queuedId ? queuedId : undefined);
+      seenId = Math.max(seenId, queuedId);
+      continue;
+    }
     const told = channel.next(seenVersion);
     if (told) {
       seenVersion = told.version;

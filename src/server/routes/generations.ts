@@ -22,19 +22,19 @@ const eventHeaders = {
 
 export function addGenerationRoutes(app: OpenAPIHono<ServerEnv>, generations: Generations, store: ResultStore): void {
   app.openapi(startGeneration, async (c) => c.json(await generations.start(c.req.valid("json")), 202));
-  app.openapi(listGenerations, async (c) => c.json(await generations.list(c.req.valid("query")), 200));
-  app.openapi(getGeneration, async (c) => c.json(await generations.get(c.req.valid("param").id), 200));
+  app.openapi(listGenerations, (c) => c.json(generations.list(c.req.valid("query")), 200));
+  app.openapi(getGeneration, (c) => c.json(generations.get(c.req.valid("param").id), 200));
   app.openapi(cancelGeneration, async (c) => c.json(await generations.cancel(c.req.valid("param").id), 200));
   app.openapi(deleteGeneration, async (c) => {
     await generations.delete(c.req.valid("param").id);
     return c.body(null, 204);
   });
-  app.openapi(watchGeneration, async (c) => {
+  app.openapi(watchGeneration, (c) => {
     const { id } = c.req.valid("param");
     const lastId = Number(c.req.valid("header")["last-event-id"] ?? 0);
     if (c.req.method === "HEAD") {
       // Nobody would read the stream, nor end it.
-      await generations.get(id);
+      generations.get(id);
       return c.body(null, 200, eventHeaders);
     }
     const stream = generations.watch(id, lastId);

@@ -11,7 +11,6 @@ import type { ModelShelf } from "../models.js";
 import type { Limits } from "../options.js";
 import { conflict, describeError, notFound, RequestError, tooMany } from "../problem.js";
 import type { GenerationFilter, StoredGeneration } from "../store/generations.js";
-import { shownImage } from "../store/images.js";
 import type { Page } from "../store/rows.js";
 import type { Tables } from "../store/tables.js";
 import { jobIdOf, type Recorder } from "./recorder.js";
@@ -68,13 +67,13 @@ export class Generations {
     return this.get(id);
   }
 
-  async get(id: string): Promise<Generation> {
+  get(id: string): Generation {
     return this.show(this.need(id));
   }
 
-  async list({ limit, cursor, ...filter }: PageQuery & GenerationFilter): Promise<Page<Generation>> {
+  list({ limit, cursor, ...filter }: PageQuery & GenerationFilter): Page<Generation> {
     const { items, next } = this.options.tables.generations.list(limit, cursor, filter);
-    return { items: await Promise.all(items.map((item) => this.show(item))), next };
+    return { items: items.map((item) => this.show(item)), next };
   }
 
   async cancel(id: string): Promise<Generation> {
@@ -105,10 +104,8 @@ export class Generations {
     metrics.eventStreams.inc();
     const source: EventSource = {
       channel: recorder.channel(id),
-      get: async () => {
-        const stored = tables.generations.get(id);
-        return stored && this.show(stored);
-      },
+      look: () => tables.generations.get(id),
+      show: (stored) => this.show(stored),
       finishedImages: (from) => tables.images.finished(id, from),
     };
     return eventStream(source, lastId, () => {
@@ -120,9 +117,9 @@ export class Generations {
   /** Keys of the finished images in the result store, by file name. @throws RequestError 409 if there is none */
   archiveEntries(id: string): { name: string; storeKey: string }[] {
     this.need(id);
-    const images = this.options.tables.images.list(id);
+    const images = this.options.tables.images.stored(id);
     if (images.length === 0) throw conflict("no image of this generation is finished yet; wait for the first");
-    return images.map(({ metadata, storeKey }) => ({ name: `${metadata.seed}.png`, storeKey }));
+    return images.map(({ seed, storeKey }) => ({ name: `${seed}.png`, storeKey }));
   }
 
   private need(id: string): StoredGeneration {
@@ -131,7 +128,7 @@ export class Generations {
     return found;
   }
 
-  private async show(stored: StoredGeneration): Promise<Generation> {
+  private show(stored: StoredGeneration): Generation {
     const { tables, recorder } = this.options;
     const channel = recorder.channel(stored.id);
     const { count, steps } = stored.request;
@@ -143,7 +140,7 @@ export class Generations {
       progress: told
         ? { stepsDone: told.stepsDone, stepsTotal: told.stepsTotal }
         : { stepsDone: isDone ? count * steps : 0, stepsTotal: count * steps },
-      images: tables.images.list(stored.id).map(({ metadata }) => shownImage(metadata)),
+      images: tables.images.shown(stored.id),
     };
   }
 

@@ -4,7 +4,7 @@ import { unitEmbedding } from "../../pipeline/request.js";
 import type { PageQuery } from "../api/common.js";
 import type { Photo } from "../api/faces.js";
 import type { Identity, NewIdentity, SampleRequest } from "../api/identities.js";
-import { type Database, forgetDeleted } from "../database.js";
+import type { Database } from "../database.js";
 import type { FaceAnalyser } from "../faces/analyser.js";
 import { newId } from "../ids.js";
 import type { Limits } from "../options.js";
@@ -121,7 +121,7 @@ export class Identities {
     for (const photo of photos) await this.deletePhoto(photo);
     await store.deletePrefix(identityPrefix(id));
     tables.identities.delete(id);
-    forgetDeleted(db);
+    db.forgetDeleted();
   }
 
   async deleteExpiredPhotos(): Promise<void> {

@@ -82,30 +82,35 @@ export class ImageTable {
     return row && { metadata: toMetadata(row), storeKey: row.store_key };
   }
 
+  /** Where those of one generation lie, in order of their seeds. */
+  stored(generation: string): { seed: number; storeKey: string }[] {
+    return this.db
+      .prepare("SELECT seed, store_key AS storeKey FROM images WHERE generation = ? ORDER BY seed")
+      .all(generation) as { seed: number; storeKey: string }[];
+  }
+
   /** Of one generation, in order of their seeds. */
-  list(generation: string): StoredImage[] {
+  shown(generation: string): Image[] {
     const rows = this.db
-      .prepare("SELECT * FROM images WHERE generation = ? ORDER BY seed")
-      .all(generation) as ImageRow[];
-    return rows.map((row) => ({ metadata: toMetadata(row), storeKey: row.store_key }));
+      .prepare(`SELECT ${shownColumns} FROM images WHERE generation = ? ORDER BY seed`)
+      .all(generation);
+    return (rows as ShownRow[]).map(toImage);
   }
 
   /** Of one generation, in the order in which they were finished. */
   finished(generation: string, from: number): Image[] {
     const rows = this.db
-      .prepare("SELECT * FROM images WHERE generation = ? ORDER BY seq LIMIT -1 OFFSET ?")
-      .all(generation, from) as ImageRow[];
-    return rows.map((row) => shownImage(toMetadata(row)));
+      .prepare(`SELECT ${shownColumns} FROM images WHERE generation = ? ORDER BY seq LIMIT -1 OFFSET ?`)
+      .all(generation, from);
+    return (rows as ShownRow[]).map(toImage);
   }
 }
 
-/** The part of an image that is shown everywhere. */
-export function shownImage(metadata: ImageMetadata): Image {
-  const { id, seed, widthPx, heightPx, url, faceFound, similarity, verdict } = metadata;
-  return { id, seed, widthPx, heightPx, url, faceFound, similarity, verdict };
-}
+/** The part of an image that is shown everywhere: without the record, which is long. */
+const shownColumns = "id, seed, width_px, height_px, face_found, similarity, threshold";
+type ShownRow = Pick<ImageRow, "id" | "seed" | "width_px" | "height_px" | "face_found" | "similarity" | "threshold">;
 
-function toMetadata(row: ImageRow): ImageMetadata {
+function toImage(row: ShownRow): Image {
   const faceFound = row.face_found === null ? null : row.face_found === 1;
   return {
     id: row.id,
@@ -116,6 +121,12 @@ function toMetadata(row: ImageRow): ImageMetadata {
     faceFound,
     similarity: row.similarity,
     verdict: judge(faceFound, row.similarity, row.threshold),
+  };
+}
+
+function toMetadata(row: ImageRow): ImageMetadata {
+  return {
+    ...toImage(row),
     generation: row.generation,
     createdAt: isoTime(row.created_at),
     bytes: row.bytes,

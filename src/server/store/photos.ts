@@ -36,7 +36,7 @@ export class PhotoTable {
       for (const [index, { embedding, norm, quality }] of photo.faces.entries()) {
         insert.run(id, index, toBlob(embedding), norm, JSON.stringify(recogniser), JSON.stringify(quality));
       }
-    })();
+    });
     return { id, expiresAtMs };
   }
 
