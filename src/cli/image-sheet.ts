@@ -38,7 +38,7 @@ export class ImageSheet {
     this.cellPx = Math.min(largestCellPx, Math.floor(Math.sqrt(pixelLimit / cells)) - borderPx);
     if (this.cellPx < smallestCellPx) {
       throw new InputError(
-        `${people * count} images are more than one sheet can show; make fewer, or leave --sheet out`,
+        `${people * count} images are more than one sheet can show; make fewer, or use --no-sheet`,
       );
     }
   }
