@@ -46,7 +46,8 @@ export function createApp(options: AppOptions): App {
   });
   app.onError((error, c) => {
     const { problem, headers } = describeError(error);
-    if (problem.status === 500) options.log(`${c.req.method} ${routePath(c, -1)}`, error);
+    // What the client is not told.
+    if (problem.detail !== error.message) options.log(`${c.req.method} ${routePath(c, -1)}`, error);
     options.metrics.errors.inc({ code: problem.code });
     return respondProblem(c, problem, headers);
   });

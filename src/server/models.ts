@@ -9,6 +9,7 @@ import { recogniserSource } from "../pipeline/recogniser-source.js";
 import { cacheFolder } from "../tensor/cache-folder.js";
 import type { Model } from "./api/models.js";
 import { conflict, notFound } from "./problem.js";
+import { withoutPaths } from "./without-paths.js";
 
 /** A model that the server offers. */
 export interface ServedModel {
@@ -19,10 +20,17 @@ export interface ServedModel {
   readonly description?: string | undefined;
 }
 
+export interface ModelShelfOptions extends Pick<LoadOptions, "device" | "threads"> {
+  /** Told of models that cannot be read. */
+  readonly log?: (message: string, error: unknown) => void;
+}
+
 interface Entry {
   readonly served: ServedModel;
   isLoaded: boolean;
+  /** In words for clients. */
   error: string | null;
+  logged: string | undefined;
   description: ModelDescription | undefined;
 }
 
@@ -34,9 +42,9 @@ export class ModelShelf {
 
   constructor(
     models: readonly ServedModel[],
-    private readonly options: Pick<LoadOptions, "device" | "threads"> = {},
+    private readonly options: ModelShelfOptions = {},
   ) {
-    const fresh = { isLoaded: false, error: null, description: undefined };
+    const fresh = { isLoaded: false, error: null, logged: undefined, description: undefined };
     this.entries = new Map(models.map((served) => [served.name, { served, ...fresh }]));
     this.pool = new Pool((name) => this.open(this.need(name)), models.length);
   }
@@ -112,7 +120,7 @@ export class ModelShelf {
       entry.error = null;
       return model;
     } catch (error) {
-      entry.error = (error as Error).message;
+      entry.error = this.explain(entry, error as Error);
       throw error;
     }
   }
@@ -129,7 +137,7 @@ export class ModelShelf {
     const { name, source, description = findCatalogModel(source)?.description } = entry.served;
     let { error } = entry;
     const about = await this.read(entry).catch((failure: Error) => {
-      error ??= failure.message;
+      error ??= this.explain(entry, failure);
       return undefined;
     });
     return {
@@ -142,6 +150,13 @@ export class ModelShelf {
       embeddingSize: about?.embeddingSize ?? null,
       recogniser: about?.recogniser ?? null,
     };
+  }
+
+  /** Why a model cannot be used, for clients; the log has all of it, once. */
+  private explain(entry: Entry, error: Error): string {
+    if (error.message !== entry.logged) this.options.log?.(`model ${entry.served.name}`, error);
+    entry.logged = error.message;
+    return withoutPaths(error.message);
   }
 
   private stateOf({ served, isLoaded }: Entry, error: string | null): Model["state"] {

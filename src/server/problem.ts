@@ -3,6 +3,7 @@ import { HTTPException } from "hono/http-exception";
 import type { ZodError } from "zod";
 import { Arc2FaceError, InputError, NoFaceError, QueueFullError } from "../errors.js";
 import type { Problem, ProblemStatus } from "./api/common.js";
+import { withoutPaths } from "./without-paths.js";
 
 type Status = ProblemStatus | 405 | 416 | 500;
 
@@ -48,7 +49,7 @@ export function tooMany(message: string, retryAfterS: number): RequestError {
 
 const bugText = "the server met a bug; its log has the details";
 
-/** What the client is told of an error. Of a bug it is told nothing but that it is one. */
+/** What the client is told of an error: no paths, and of a bug nothing but that it is one. */
 export function describeError(error: unknown): { problem: Problem; headers: Readonly<Record<string, string>> } {
   if (error instanceof RequestError) {
     return { problem: problem(error.status, error.code, error.message), headers: error.headers };
@@ -60,16 +61,17 @@ export function describeError(error: unknown): { problem: Problem; headers: Read
     const status = (error.status in titles ? error.status : 400) as Status;
     return { problem: problem(status, status === 400 ? "ERR_INPUT" : "ERR_REQUEST", error.message), headers: {} };
   }
-  if (error instanceof NoFaceError) return { problem: problem(422, error.code, error.message), headers: {} };
-  if (error instanceof InputError) return { problem: problem(400, error.code, error.message), headers: {} };
-  if (error instanceof Arc2FaceError) return { problem: problem(503, error.code, error.message), headers: {} };
+  if (error instanceof Arc2FaceError) {
+    const status = error instanceof NoFaceError ? 422 : error instanceof InputError ? 400 : 503;
+    return { problem: problem(status, error.code, withoutPaths(error.message)), headers: {} };
+  }
   return { problem: problem(500, "ERR_INTERNAL", bugText), headers: {} };
 }
 
 /** Why a job failed, as it is shown later. */
 export function describeJobError({ code, message }: { code: string; message: string }): Problem {
   const status = code === "ERR_INPUT" ? 400 : code === "ERR_INTERNAL" ? 500 : 503;
-  return problem(status, code, status === 500 ? bugText : message);
+  return problem(status, code, status === 500 ? bugText : withoutPaths(message));
 }
 
 /** The parts of a request that its schema refuses. */

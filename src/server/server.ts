@@ -103,7 +103,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   await mkdir(dataFolder, { recursive: true, mode: 0o700 });
   const store = options.store ?? new FolderStore(join(dataFolder, "results"));
   await store.check();
-  const models = new ModelShelf(options.models ?? [{ name: defaultModel, source: defaultModel }], { device, threads });
+  const models = new ModelShelf(options.models ?? [{ name: defaultModel, source: defaultModel }], {
+    ...{ device, threads, log },
+  });
   const embedders = new Pool((source) => FaceEmbedder.load({ recogniser: source, detector, device, threads }));
   const queue =
     options.queue ??

@@ -1,10 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { CheckpointError } from "../../src/errors.js";
 import { encodePng } from "../../src/image/encode.js";
 import { solidImage } from "../../src/image/image.js";
+import type { Model } from "../../src/server/api/types.js";
 import type { Server } from "../../src/server/server.js";
+import { folderSampler } from "../../src/server/services/sampler.js";
+import { fixture } from "../support/fixtures.js";
 import {
   FakeAnalyser,
   fakeServer,
@@ -366,4 +370,46 @@ it("deleting an identity deletes its photos, embeddings, images and files", asyn
   }
   // Not in free pages of the tables, nor in the write-ahead logs.
   expect(traces()).toEqual([false, false]);
+});
+
+describe("folders of the server are named in its log only", () => {
+  const listen = () => {
+    const lines: string[] = [];
+    return { lines, log: (_: string, error: unknown) => void lines.push((error as Error).message) };
+  };
+
+  it("by models that cannot be loaded", async () => {
+    const { lines, log } = listen();
+    const source = join(temporaryFolder(), "missing");
+    const other = await fakeServer({ models: [{ name: "lost", source }], log });
+    await other.app.request("/api/v1/models/lost/load", { method: "POST" });
+    const model = async () => {
+      const { items } = (await (await other.app.request("/api/v1/models")).json()) as { items: Model[] };
+      return items[0]!;
+    };
+    await vi.waitUntil(async () => (await model()).state === "failed");
+    expect((await model()).error).toMatch(/no folder missing/);
+    expect(lines).toEqual([expect.stringContaining(`no folder ${source}`)]);
+  });
+
+  it("by generations that fail", async () => {
+    const { lines, log } = listen();
+    const message = "/srv/models/tiny/unet.safetensors: damaged; pull it again";
+    const gate = () => Promise.reject(new CheckpointError(message));
+    const other = await fakeServer({ gate, log });
+    const generation = await finishedGeneration(other, await newIdentity(other));
+    const answer = await other.app.request(`/api/v1/generations/${generation}`);
+    expect(await answer.json()).toMatchObject({
+      status: "failed",
+      error: { code: "ERR_CHECKPOINT", detail: "unet.safetensors: damaged; pull it again" },
+    });
+    expect(lines).toEqual([message]);
+  });
+
+  it("by a model that cannot draw new people: 409", async () => {
+    const other = await fakeServer({ sampler: folderSampler(async () => fixture("tiny")) });
+    const answer = await postJson(other, "/api/v1/identities/sample", { count: 1 });
+    const { detail } = (await answer.json()) as { detail: string };
+    expect([answer.status, detail]).toEqual([409, "the model of this server cannot draw new people; give a photo"]);
+  });
 });

@@ -117,7 +117,7 @@ export class Identities {
   async delete(id: string): Promise<void> {
     const { db, tables, store, generations } = this.options;
     const { photos } = need(tables.identities, id);
-    for (const generation of tables.generations.of(id)) await generations.delete(generation);
+    await Promise.all(tables.generations.of(id).map((generation) => generations.delete(generation)));
     for (const photo of photos) await this.deletePhoto(photo);
     await store.deletePrefix(identityPrefix(id));
     tables.identities.delete(id);

@@ -120,9 +120,10 @@ export class Recorder {
   }
 
   private finish(generation: string, event: Extract<JobEvent, { type: "succeeded" | "failed" | "cancelled" }>): void {
-    const { tables, metrics } = this.options;
+    const { tables, metrics, log } = this.options;
     const status = event.type === "succeeded" ? "done" : event.type;
     const error = event.type === "failed" ? describeJobError(event.error) : undefined;
+    if (event.type === "failed") log(`generation ${generation} has failed`, event.error);
     tables.generations.finish(generation, status, error);
     metrics.generations.inc({ status });
   }
