@@ -37,9 +37,7 @@ export class ImageSheet {
     const cells = this.columns * Math.ceil((people * count) / this.columns);
     this.cellPx = Math.min(largestCellPx, Math.floor(Math.sqrt(pixelLimit / cells)) - borderPx);
     if (this.cellPx < smallestCellPx) {
-      throw new InputError(
-        `${people * count} images are more than one sheet can show; make fewer, or use --no-sheet`,
-      );
+      throw new InputError(`${people * count} images are more than one sheet can show; make fewer, or use --no-sheet`);
     }
   }
 
