@@ -5,26 +5,21 @@ const pointSchema = z.tuple([z.number(), z.number()]);
 
 export const qualitySchema = z
   .object({
-    /** 0 to 1; above 0.5 nothing is wrong. */
-    score: z.number(),
-    /** In plain words what is wrong, the worst first. */
-    reasons: z.array(z.string()),
+    score: z.number().describe("0 to 1; above 0.5 nothing is wrong"),
+    reasons: z.array(z.string()).describe("In plain words what is wrong, the worst first"),
   })
   .openapi("FaceQuality");
 
 export const faceSchema = z
   .object({
-    /** What `POST /identities` calls this face by. The largest face is 0. */
-    index: z.int().nonnegative(),
-    /** Left, top, right, bottom, in pixels of the photo; may reach beyond it. */
-    box: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-    /** The usual 68 landmarks, in pixels of the photo. */
-    landmarks: z.array(pointSchema),
-    /** The detector's confidence, 0 to 1. */
-    score: z.number(),
+    index: z.int().nonnegative().describe("What POST /identities calls this face by; the largest is 0"),
+    box: z
+      .tuple([z.number(), z.number(), z.number(), z.number()])
+      .describe("Left, top, right, bottom, in pixels of the photo; may reach beyond it"),
+    landmarks: z.array(pointSchema).describe("The usual 68 landmarks, in pixels of the photo"),
+    score: z.number().describe("The detector's confidence, 0 to 1"),
     quality: qualitySchema,
-    /** The aligned face as a `data:image/jpeg` URL of 112x112 pixels. */
-    thumbnail: z.string(),
+    thumbnail: z.string().describe("The aligned face as a `data:image/jpeg` URL of 112x112 pixels"),
   })
   .openapi("Face");
 export type Face = z.infer<typeof faceSchema>;

@@ -21,25 +21,23 @@ export const blendSchema = z
   .strictObject({
     from: idSchema,
     to: idSchema,
-    /** 0 is `from`, 1 is `to`. */
-    share: z.number().min(0).max(1),
+    share: z.number().min(0).max(1).describe("0 is `from`, 1 is `to`"),
   })
   .openapi("Blend");
 export type Blend = z.infer<typeof blendSchema>;
 
 const settings = {
-  identity: z.union([idSchema, blendSchema]),
-  /** Default: that of the server. */
-  model: modelNameSchema.optional(),
-  /** Images to make; the server's most is in `GET /info`. */
-  count: z.int().min(1).max(64).default(4),
-  /** Evaluations of the network for each image. Default: the model's. */
-  steps: z.int().min(1).max(200).optional(),
-  /** How closely to follow the face; 1 is off. Default: the model's. */
-  guidance: z.number().min(0).max(20).optional(),
-  /** Default: the model's. */
-  sampler: z.enum(samplerNames).optional(),
-  /** Of the first image; each next one has one more. */
+  identity: z.union([idSchema, blendSchema]).describe("An identity, or someone between two"),
+  model: modelNameSchema.optional().describe("Default: the first of GET /models"),
+  count: z.int().min(1).max(64).default(4).describe("Images to make; the server's most is in GET /info"),
+  steps: z.int().min(1).max(200).optional().describe("Steps for each image. Default: the model's"),
+  guidance: z
+    .number()
+    .min(0)
+    .max(20)
+    .optional()
+    .describe("How closely to follow the face; 1 is off. Default: the model's"),
+  sampler: z.enum(samplerNames).optional().describe("One of GET /samplers. Default: the model's"),
   seed: z
     .union([
       z
@@ -48,9 +46,9 @@ const settings = {
         .max(2 ** 32 - 65),
       z.literal("random"),
     ])
-    .default("random"),
-  /** Send pictures of the unfinished images, too. */
-  previews: z.boolean().default(true),
+    .default("random")
+    .describe("Of the first image; each next one has one more"),
+  previews: z.boolean().default(true).describe("Send pictures of the unfinished images, too"),
 };
 
 export const newGenerationSchema = z.strictObject(settings).openapi("NewGeneration", {
@@ -64,27 +62,25 @@ export const generationSchema = z
   .object({
     id: idSchema,
     status: z.enum(generationStatuses),
-    /** What was asked for, with every choice filled in: sent again, it gives the same bytes. */
-    request: z.object({
-      ...settings,
-      model: modelNameSchema,
-      count: z.int(),
-      steps: z.int(),
-      guidance: z.number(),
-      sampler: z.enum(samplerNames),
-      seed: z.int(),
-      previews: z.boolean(),
-    }),
+    request: z
+      .object({
+        ...settings,
+        model: modelNameSchema,
+        count: z.int(),
+        steps: z.int(),
+        guidance: z.number(),
+        sampler: z.enum(samplerNames),
+        seed: z.int(),
+        previews: z.boolean(),
+      })
+      .describe("What was asked for, with every choice filled in: sent again, it gives the same bytes"),
     createdAt: timeSchema,
     startedAt: timeSchema.nullable(),
     finishedAt: timeSchema.nullable(),
-    /** Generations that come before; null unless queued. */
-    ahead: z.int().nullable(),
+    ahead: z.int().nullable().describe("Generations that come before; null unless queued"),
     progress: z.object({ stepsDone: z.int(), stepsTotal: z.int() }),
-    /** Those that are finished, in order of their seeds. */
-    images: z.array(imageSchema),
-    /** Why it failed. */
-    error: orNull(problemSchema),
+    images: z.array(imageSchema).describe("Those that are finished, in order of their seeds"),
+    error: orNull(problemSchema).describe("Why it failed"),
   })
   .openapi("Generation");
 export type Generation = z.infer<typeof generationSchema>;
@@ -101,16 +97,14 @@ export const generationEventSchema = z
       type: z.literal("progress"),
       stepsDone: z.int(),
       stepsTotal: z.int(),
-      /** Seeds of the images that are being made. */
-      seeds: z.array(z.int()),
+      seeds: z.array(z.int()).describe("Of the images that are being made"),
     }),
     z.object({
       type: z.literal("preview"),
       seed: z.int(),
       step: z.int(),
       steps: z.int(),
-      /** A `data:` URL of a small picture. */
-      picture: z.string(),
+      picture: z.string().describe("A `data:` URL of a small picture"),
     }),
     z.object({ type: z.literal("image"), image: imageSchema }),
     z.object({ type: z.literal("done"), generation: generationSchema }),

@@ -18,48 +18,44 @@ export const identitySchema = z
   .object({
     id: idSchema,
     name: z.string(),
-    /** `sample`: drawn by the server, nobody has this face. */
-    kind: z.enum(["photos", "embedding", "sample"]),
+    kind: z.enum(["photos", "embedding", "sample"]).describe("`sample`: drawn by the server, nobody has this face"),
     createdAt: timeSchema,
-    /** Photos that were averaged. */
-    photoCount: z.int(),
-    /** Of those, how many seemed to show someone else and were left out. */
-    outlierCount: z.int(),
+    photoCount: z.int().describe("Photos that were averaged"),
+    outlierCount: z.int().describe("Of those, how many seemed to show someone else and were left out"),
     quality: orNull(qualitySchema),
-    /** Portrait to show: the photo's face, else the latest image, else null. */
-    portraitUrl: z.string().nullable(),
-    /** Generations that were made of this identity. */
-    generationCount: z.int(),
+    portraitUrl: z.string().nullable().describe("Portrait to show: the photo's face, else the latest image, else null"),
+    generationCount: z.int().describe("Generations that were made of this identity"),
     recogniser: z.object({ name: z.string(), sha256: z.string() }).nullable(),
   })
   .openapi("Identity");
 export type Identity = z.infer<typeof identitySchema>;
 
-/** Whoever makes images of a person says that the person agrees. */
-const consentSchema = z.literal(true, {
-  error: "say consent: true, if the person in the photo agrees to have images made",
-});
+const consentSchema = z
+  .literal(true, { error: "say consent: true, if the person in the photo agrees to have images made" })
+  .describe("Whoever makes images of a person says that the person agrees");
 
 const chosenFace = z.strictObject({
-  /** From `POST /faces`. */
-  photo: idSchema,
-  /** `index` of the face. */
-  face: z.int().nonnegative().default(0),
+  photo: idSchema.describe("From POST /faces"),
+  face: z.int().nonnegative().default(0).describe("`index` of the face"),
 });
 
 /** From photos (several are averaged, those of someone else left out), or from an embedding. */
 export const newIdentitySchema = z
   .union([
-    z.strictObject({ name: nameSchema, consent: consentSchema, photos: z.array(chosenFace).min(1).max(20) }),
     z.strictObject({
       name: nameSchema,
       consent: consentSchema,
-      embedding: z.array(z.number()).min(8).max(4096),
-      /** SHA-256 of the recogniser's weights, where it is known. */
+      photos: z.array(chosenFace).min(1).max(20).describe("Of one person; several are averaged"),
+    }),
+    z.strictObject({
+      name: nameSchema,
+      consent: consentSchema,
+      embedding: z.array(z.number()).min(8).max(4096).describe("As many numbers as the model's `embeddingSize`"),
       recogniser: z
         .string()
         .regex(/^[0-9a-f]{64}$/)
-        .optional(),
+        .optional()
+        .describe("SHA-256 of the weights of the recogniser that it is of, where that is known"),
     }),
   ])
   .openapi("NewIdentity", {
@@ -80,8 +76,7 @@ export const createIdentity = createRoute({
 
 export const sampleSchema = z
   .strictObject({
-    count: z.int().min(1).max(16).default(1),
-    /** The same seed gives the same faces. */
+    count: z.int().min(1).max(16).default(1).describe("Identities to draw"),
     seed: z
       .union([
         z
@@ -90,9 +85,9 @@ export const sampleSchema = z
           .max(2 ** 32 - 1),
         z.literal("random"),
       ])
-      .default("random"),
-    /** Of the first; the others get a number after it. */
-    name: nameSchema.default("Nobody"),
+      .default("random")
+      .describe("The same seed gives the same faces"),
+    name: nameSchema.default("Nobody").describe("Of the first; the others get a number after it"),
   })
   .openapi("SampleRequest");
 export type SampleRequest = z.infer<typeof sampleSchema>;

@@ -7,14 +7,16 @@ export const imageSchema = z
     seed: z.int(),
     widthPx: z.int(),
     heightPx: z.int(),
-    /** Where the PNG is. */
-    url: z.string(),
-    /** Whether a face was found in the image; null where nobody looked. */
-    faceFound: z.boolean().nullable(),
-    /** Cosine of the image's face to the identity, -1 to 1; null where it cannot be told. */
-    similarity: z.number().nullable(),
-    /** `same`: the recogniser takes both for one person. */
-    verdict: z.enum(["same", "unsure", "different"]).nullable(),
+    url: z.string().describe("Where the PNG is"),
+    faceFound: z.boolean().nullable().describe("Whether a face was found in the image; null where nobody looked"),
+    similarity: z
+      .number()
+      .nullable()
+      .describe("Cosine of the image's face to the identity, -1 to 1; null where it cannot be told"),
+    verdict: z
+      .enum(["same", "unsure", "different"])
+      .nullable()
+      .describe("`same`: the recogniser takes both for one person"),
   })
   .openapi("Image");
 export type Image = z.infer<typeof imageSchema>;
