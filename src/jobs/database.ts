@@ -121,6 +121,12 @@ export class JobDatabase {
     return counts;
   }
 
+  /** Number of jobs that wait: {@link counts} takes longer the more jobs there ever were. */
+  waitingCount(): number {
+    const row = this.db.prepare("SELECT count(*) AS jobs FROM jobs WHERE status = 'queued'").get();
+    return (row as { jobs: number }).jobs;
+  }
+
   /** Ids of the jobs that wait, the next one first. */
   waiting(): string[] {
     const rows = this.db.prepare("SELECT id FROM jobs WHERE status = 'queued' ORDER BY place").all();

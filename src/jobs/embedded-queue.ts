@@ -72,10 +72,14 @@ export class EmbeddedQueue implements JobQueue {
     const job = checkSubmission(submission);
     const existing = this.database.get(job.id);
     if (existing) return assertSameJob(existing, submission);
-    this.assertRoom();
+    this.checkRoom();
     this.database.add(job, Date.now());
     this.startWaiting();
     return this.database.get(job.id)!;
+  }
+
+  async assertRoom(): Promise<void> {
+    this.checkRoom();
   }
 
   async get(id: string): Promise<Job | undefined> {
@@ -104,7 +108,7 @@ export class EmbeddedQueue implements JobQueue {
     if (this.database.get(id)?.status === "cancelled") await this.running.get(id)?.ended;
     const status = this.database.get(id)?.status;
     if (status !== "failed" && status !== "cancelled") return false;
-    this.assertRoom();
+    this.checkRoom();
     this.database.requeue(id);
     this.tellChanged(id);
     this.startWaiting();
@@ -164,9 +168,9 @@ export class EmbeddedQueue implements JobQueue {
   }
 
   /** @throws InputError if the queue closes; QueueFullError */
-  private assertRoom(): void {
+  private checkRoom(): void {
     if (this.closing) throw new InputError("the server is shutting down; try again when it is back");
-    const { queued } = this.database.counts();
+    const queued = this.database.waitingCount();
     const { maxQueued = queueDefaults.maxQueued, concurrency = 1 } = this.options;
     if (queued >= maxQueued) throw queueFull(queued, this.database.meanDurationMs(), concurrency);
   }

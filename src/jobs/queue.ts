@@ -30,6 +30,8 @@ export interface JobQueue {
    * @throws QueueFullError if as many jobs wait as may
    */
   submit(submission: Submission): Promise<Job>;
+  /** Costs less than a job that is refused. @throws QueueFullError if as many jobs wait as may */
+  assertRoom(): Promise<void>;
   get(id: string): Promise<Job | undefined>;
   /** Newest first. */
   list(options?: ListOptions): Promise<Job[]>;

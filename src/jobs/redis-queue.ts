@@ -71,6 +71,16 @@ export class RedisQueue implements JobQueue {
     return assertSameJob((await this.get(id))!, submission);
   }
 
+  async assertRoom(): Promise<void> {
+    const { maxQueued = queueDefaults.maxQueued } = this.options;
+    const { queued } = await this.counts();
+    if (queued < maxQueued) return;
+    const latest = (await this.queue.getCompleted(0, 19)) as BullJob<JobData>[];
+    const times = latest.map(({ finishedOn, processedOn }) => finishedOn! - processedOn!);
+    const meanMs = times.length > 0 ? times.reduce((sum, ms) => sum + ms) / times.length : undefined;
+    throw queueFull(queued, meanMs, await this.queue.getWorkersCount());
+  }
+
   get(id: string): Promise<Job | undefined> {
     return readJob(this.queue, this.redis, id);
   }
@@ -162,16 +172,6 @@ export class RedisQueue implements JobQueue {
     await this.queue.close();
     this.subscriber.disconnect();
     this.redis.disconnect();
-  }
-
-  private async assertRoom(): Promise<void> {
-    const { maxQueued = queueDefaults.maxQueued } = this.options;
-    const { queued } = await this.counts();
-    if (queued < maxQueued) return;
-    const latest = (await this.queue.getCompleted(0, 19)) as BullJob<JobData>[];
-    const times = latest.map(({ finishedOn, processedOn }) => finishedOn! - processedOn!);
-    const meanMs = times.length > 0 ? times.reduce((sum, ms) => sum + ms) / times.length : undefined;
-    throw queueFull(queued, meanMs, await this.queue.getWorkersCount());
   }
 
   private async stop(id: string, why: "cancelled" | "deleted"): Promise<void> {

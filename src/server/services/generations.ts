@@ -52,8 +52,9 @@ export class Generations {
   }
 
   async start(asked: NewGeneration): Promise<Generation> {
-    const { tables, recorder } = this.options;
+    const { tables, recorder, queue } = this.options;
     const subject = findSubject(tables.identities, asked.identity);
+    await queue.assertRoom();
     const request = await this.fillIn(asked, subject);
     const id = newId();
     tables.generations.insert(id, request);
