@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     include: ["test/studio/**/*.e2e.ts"],
     globalSetup: "test/studio/build-studio.ts",
-    testTimeout: 300_000,
+    testTimeout: 600_000,
     hookTimeout: 60_000,
     pool: "forks",
     // One browser at a time is enough for two cores.
