@@ -91,7 +91,7 @@ export class Session {
     const start = performance.now();
     const { device: requested = "auto", threads = defaultThreads(), compileCache = true, signal } = options;
     const { keepMemory = true } = options;
-    const beside = options.beside?.#requireThread("load");
+    const beside = options.beside === undefined ? undefined : options.beside.#requireThread("load");
     signal?.throwIfAborted();
     if (!Number.isInteger(threads) || threads < 1) throw new InputError(`threads must be 1 or more, not ${threads}.`);
     const device = requested === "auto" ? await automaticDevice() : requested;
