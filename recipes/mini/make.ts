@@ -47,10 +47,18 @@ for (const { name } of datasets) {
 train("autoencoder", "decoder", "--start", at("autoencoder", "model"));
 train("base", "base", "--autoencoder", at("autoencoder", "model"));
 
+// The second phase decodes with the sharper decoder. Its latents are the same, but known by their file's hash.
+const start = at("start");
+if (!existsSync(start)) {
+  cpSync(at("base", "model"), start, { recursive: true });
+  cpSync(at("decoder", "model", "vae"), join(start, "vae"), { recursive: true });
+  for (const { name } of datasets) arc2face("dataset", "encode", at(name), "--autoencoder", start, "--mirror");
+}
+train("arc2face", "identity", "--start", start);
+
 const model = at("mini");
 rmSync(model, { recursive: true, force: true });
-cpSync(at("base", "model"), model, { recursive: true });
-cpSync(at("decoder", "model", "vae"), join(model, "vae"), { recursive: true });
+cpSync(at("identity", "model"), model, { recursive: true });
 const manifest = join(model, "arc2face.json");
 const licence = "Research only: trained on FFHQ (CC BY-NC-SA 4.0) and on generated portraits";
 writeFileSync(manifest, `${JSON.stringify({ ...JSON.parse(readFileSync(manifest, "utf8")), licence }, null, 2)}\n`);
