@@ -45,6 +45,9 @@ export async function makeImages(options: MakeImagesOptions): Promise<void> {
         faceEmbedding: run.identities.map((identity) => faceEmbeddings[identity]!),
         seed: run.seed,
         count: run.count,
+        // Sums in a batch of another size can be rounded otherwise, by which a pixel in a million changes its last bit:
+        // what is made again after an interruption must not depend on what it shares a batch with.
+        batchSize: 1,
         signal: reporter.signal,
         onStep: (progress) => {
           const batch = progress.images.map(({ identity, seed }) => ({ identity: original(identity), seed }));
