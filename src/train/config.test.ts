@@ -8,6 +8,7 @@ const methods: Record<string, Method> = {
   "mini/autoencoder.json": "autoencoder",
   "mini/base.json": "base",
   "mini/decoder.json": "autoencoder",
+  "mini/further.json": "arc2face",
   "mini/identity.json": "arc2face",
   "webface.json": "arc2face",
   "finetune.json": "arc2face",
