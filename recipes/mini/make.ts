@@ -8,7 +8,7 @@
  * datasets, the runs with their logs and sample sheets, and `mini/`, the model folder.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const [faces, out] = process.argv.slice(2);
@@ -45,13 +45,19 @@ for (const { name } of datasets) {
   if (!latents) arc2face("dataset", "encode", at(name), "--autoencoder", at("autoencoder", "model"), "--mirror");
 }
 train("autoencoder", "decoder", "--start", at("autoencoder", "model"));
-train("base", "base", "--autoencoder", at("autoencoder", "model"));
 
-// The second phase decodes with the sharper decoder. Its latents are the same, but known by their file's hash.
+// The second phase decodes with the sharper decoder. Its latents are the same, but known by their file's hash: once they
+// are computed anew, the first phase would refuse them.
 const start = at("start");
 if (!existsSync(start)) {
-  cpSync(at("base", "model"), start, { recursive: true });
-  cpSync(at("decoder", "model", "vae"), join(start, "vae"), { recursive: true });
+  train("base", "base", "--autoencoder", at("autoencoder", "model"));
+  const partial = `${start}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  cpSync(at("base", "model"), partial, { recursive: true });
+  cpSync(at("decoder", "model", "vae"), join(partial, "vae"), { recursive: true });
+  renameSync(partial, start);
+}
+if (!existsSync(at("identity", "run.json"))) {
   for (const { name } of datasets) arc2face("dataset", "encode", at(name), "--autoencoder", start, "--mirror");
 }
 train("arc2face", "identity", "--start", start);

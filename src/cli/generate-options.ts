@@ -62,7 +62,7 @@ export const imageOptions = {
   ...detectorOptions,
   batchSize: optional(
     "--batch-size <images>",
-    "images at once; does not change them (default: by free memory)",
+    "images at once; changes at most last bits of them, so give it for the same bytes (default: by free memory)",
     wholeNumber(1, 1024),
   ),
 };
