@@ -1,5 +1,5 @@
 import type { GraphInterface } from "../graph/export.js";
-import { gradients } from "../graph/gradients/index.js";
+import { differentiableOrder, gradients } from "../graph/gradients/index.js";
 import { add, mul, reduceSum } from "../graph/operators/index.js";
 import { substitute } from "../graph/substitute.js";
 import { dependents, topologicalOrder } from "../graph/traverse.js";
@@ -38,7 +38,7 @@ export function stageGraphs(
   const reported = new Map(Object.entries({ ...metrics, loss }));
   const order = topologicalOrder(reported.values());
   const trained = new Set(parameters);
-  const depending = dependents(trained, order);
+  const depending = dependents(trained, differentiableOrder(loss));
   const parts = cut(order, trained, stageBytes);
   const stageOf = new Map<Value, number>();
   for (const [i, nodes] of parts.entries()) for (const { outputs } of nodes) for (const y of outputs) stageOf.set(y, i);

@@ -16,9 +16,10 @@ import {
   transpose,
   where,
 } from "../operators/index.js";
+import { substitute } from "../substitute.js";
 import { topologicalOrder } from "../traverse.js";
 import { apply1, constant, floats, input, ints, type Operator, type Value } from "../value.js";
-import { gradients } from "./index.js";
+import { gradients, stopGradient } from "./index.js";
 
 const x = input("x", "f32", [2, 3]);
 const row = input("row", "f32", [3]);
@@ -58,6 +59,22 @@ describe("gradients", () => {
   it("are zero where the loss does not depend", async () => {
     expect(await slopes(mul(x, 2), [row])).toEqual([[0, 0, 0]]);
     expect(await slopes(cast(equal(x, 2), "f32"), [x])).toEqual([[0, 0, 0, 0, 0, 0]]);
+  });
+
+  it("do not pass a cut, also in a graph that was built anew, and are zero behind one", async () => {
+    const square = mul(x, x);
+    // x * 2 + 10 * x^2, of which the second is a constant.
+    const y = add(mul(x, 2), mul(stopGradient(square), row));
+    expect(await slopes(y, [x, row])).toEqual([
+      [2, 2, 2, 2, 2, 2],
+      [17, 29, 45],
+    ]);
+    const [renewed] = substitute([y], new Map([[square, mul(square, x)]])) as [Value];
+    expect(await slopes(renewed, [x, row])).toEqual([
+      [2, 2, 2, 2, 2, 2],
+      [65, 133, 243],
+    ]);
+    expect(await slopes(stopGradient(x), [x])).toEqual([[0, 0, 0, 0, 0, 0]]);
   });
 
   it("leave out outputs and operands through which nothing flows", async () => {

@@ -1,10 +1,11 @@
 import { InputError, ShapeError } from "../../errors.js";
 import { add, reduceSum } from "../operators/index.js";
-import { topologicalOrder } from "../traverse.js";
-import { describe, floats, type Node, type Value } from "../value.js";
+import { dependents } from "../traverse.js";
+import { describe, floats, type Value } from "../value.js";
 import { Recomputation } from "./recompute.js";
 import { count, filled, type Operands, reshapeTo, sizes } from "./rule.js";
 import { rules } from "./rules.js";
+import { differentiableOrder } from "./stop-gradient.js";
 
 export interface GradientOptions {
   /** Build what `recompute` marked a second time on the way back, instead of keeping it. Default true. */
@@ -24,8 +25,8 @@ export function gradients(loss: Value, wrt: readonly Value[], options: GradientO
   if (loss.dtype !== "f32" || count(sizes(loss)) !== 1) {
     throw new ShapeError(`gradients: the loss must be a single float32, not ${describe(loss)}; reduce it first`);
   }
-  const order = topologicalOrder([loss]);
-  const depending = dependingOn(wrt, order);
+  const order = differentiableOrder(loss);
+  const depending = dependents(wrt, order);
   const forward = new Recomputation(options.recompute ?? true);
   const asked = new Set(wrt);
   const finished: Value[] = [];
@@ -61,15 +62,6 @@ export function gradients(loss: Value, wrt: readonly Value[], options: GradientO
     requireSizes(value, "wrt");
     return byValue.get(value) ?? filled(0, sizes(value));
   });
-}
-
-/** `wrt` and everything computed from it. */
-function dependingOn(wrt: readonly Value[], order: readonly Node[]): Set<Value> {
-  const found = new Set(wrt);
-  for (const { inputs, outputs } of order) {
-    if (inputs.some((value) => value && found.has(value))) for (const output of outputs) found.add(output);
-  }
-  return found;
 }
 
 /** Undoes broadcasting: what reached many places of a result has the sum of their gradients. */
