@@ -36,8 +36,9 @@ export const align = command({
           const write = async (face: typeof largest, index: number) => {
             const crop =
               ffhq === undefined ? alignArcFace(image, face.points5) : await alignFfhq(image, face.landmarks, ffhq);
-            const name = all ? `${stem}-${index}` : stem;
-            return writePngFile(join(out, name), crop, { aligned: ffhq ? "ffhq" : "arcface", index });
+            const path = join(out, all ? `${stem}-${index}` : stem);
+            const record = { aligned: ffhq ? "ffhq" : "arcface", index };
+            return writePngFile(path, crop, record, { isSynthetic: false });
           };
           return { crops: await Promise.all((all ? found : [largest]).map(write)) };
         },

@@ -36,7 +36,8 @@ export const faces = command({
           const image = await decodeImage(path);
           const found = await finder.find(image, context.signal);
           if (out !== undefined) {
-            await writePngFile(join(out, `${stem}-faces`), await drawFaces(image, found), { faces: path });
+            const drawn = await drawFaces(image, found);
+            await writePngFile(join(out, `${stem}-faces`), drawn, { faces: path }, { isSynthetic: false });
           }
           const judge = (face: Face) => assessQuality({ crop: alignArcFace(image, face.points5), face });
           return { faces: found.map((face) => faceJson(face, judge(face))) };

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { InputError } from "../errors.js";
-import { encodePng, readGeneration } from "../image/encode.js";
+import { encodePng, type PngOptions, readGeneration } from "../image/encode.js";
 import type { Image } from "../image/image.js";
 import { writeFileAtomic } from "../tensor/atomic-file.js";
 import { cannotWrite } from "./cannot-write.js";
@@ -14,12 +14,18 @@ const limitBytes = 2 ** 28;
  * is left alone, and the image becomes `STEM-2.png`, `STEM-3.png`, …
  * @param stem       path without its ending
  * @param generation how the image was made; it goes into the PNG
+ * @param options    `isSynthetic: false` for pictures that show a photo
  * @returns the path of the file
  * @throws InputError if the folder cannot be written to
  */
-export async function writePngFile(stem: string, image: Image, generation: unknown): Promise<string> {
+export async function writePngFile(
+  stem: string,
+  image: Image,
+  generation: unknown,
+  options: Pick<PngOptions, "isSynthetic"> = {},
+): Promise<string> {
   const asRead = JSON.parse(JSON.stringify(generation));
-  const png = await encodePng(image, { generation, texts: { Software: "arc2face" } });
+  const png = await encodePng(image, { ...options, generation });
   try {
     for (let attempt = 1; ; attempt++) {
       const path = attempt === 1 ? `${stem}.png` : `${stem}-${attempt}.png`;

@@ -71,7 +71,7 @@ async function readKept(path: string, record: GenerationRecord): Promise<Image |
 }
 
 async function write(path: string, image: Image, generation: GenerationRecord): Promise<void> {
-  const png = await encodePng(image, { generation, texts: { Software: "arc2face" } });
+  const png = await encodePng(image, { generation });
   await writeFileAtomic(path, png).catch((cause: Error) => {
     throw new InputError(`cannot write ${path} (${cause.message}); choose another folder with --out`, { cause });
   });

@@ -83,7 +83,10 @@ export async function evaluateTruncation(options: TruncationOptions): Promise<Tr
   const evaluation = { inputs: people.length, images: people.length * options.request.count, truncations };
   await writeFileAtomic(join(out, "pca.json"), `${JSON.stringify({ ...evaluation, skipped }, null, 2)}\n`);
   await writeFileAtomic(join(out, "pca.svg"), variancePlotSvg(explained, counts));
-  await writeFileAtomic(join(out, "pca.png"), await encodePng(await drawSheet(people, counts, out)));
+  await writeFileAtomic(
+    join(out, "pca.png"),
+    await encodePng(await drawSheet(people, counts, out), { isSynthetic: true }),
+  );
   return { ...evaluation, skipped };
 }
 

@@ -21,10 +21,25 @@ describe("encodePng", () => {
 
   test("carries how the image was made, in any script", async () => {
     const generation = { seed: 0, sampler: "dpmpp-2m", note: "Zoë 顔 🙂", guidanceScale: 3 };
-    const png = await encodePng(picture, { generation, texts: { Software: "arc2face" } });
+    const png = await encodePng(picture, { generation });
     expect(readGeneration(png)).toEqual(generation);
     expect(readPngText(png).get("Software")).toBe("arc2face");
     expect(await decodeImage(png)).toEqual(picture);
+  });
+
+  test("a generated image says that a model made it, as IPTC has it; a crop of a photo does not", async () => {
+    const png = await encodePng(picture, { generation: { seed: 1 }, texts: { Copyright: "nobody" } });
+    const { xmpAsString = "" } = await sharp(png).metadata();
+    expect(xmpAsString).toContain(
+      "<Iptc4xmpExt:DigitalSourceType>http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia<",
+    );
+    expect(xmpAsString.startsWith('<?xpacket begin="\uFEFF" id=')).toBe(true);
+    // Other chunks are not where XMP is looked for.
+    expect(Buffer.from(png).includes("iTXtXML:com.adobe.xmp\0\0\0\0\0")).toBe(true);
+    expect((await sharp(await encodePng(picture, { isSynthetic: true })).metadata()).xmp).toBeDefined();
+    for (const options of [{}, { generation: { aligned: true }, isSynthetic: false }]) {
+      expect((await sharp(await encodePng(picture, options)).metadata()).xmp).toBeUndefined();
+    }
   });
 
   test("gives the same bytes for the same input", async () => {

@@ -2,6 +2,7 @@ import sharp from "sharp";
 import { InputError } from "../errors.js";
 import { type Image, rawPixels } from "./image.js";
 import { readPngText, writePngText } from "./png-text.js";
+import { syntheticMark, xmpKeyword } from "./synthetic-mark.js";
 
 /** The keyword under which a PNG carries how it was made. */
 const generationKeyword = "arc2face";
@@ -9,16 +10,24 @@ const generationKeyword = "arc2face";
 export interface PngOptions {
   /** How the image was made: anything that JSON can hold. Read back by `readGeneration`. */
   generation?: unknown;
-  /** Further texts for other programs, such as `Software` or `Copyright`; keywords are printable ASCII. */
+  /**
+   * Whether a model made the picture, which then says so in a way that other programs know (IPTC `DigitalSourceType`).
+   * Default: whether `generation` is given; false is for crops of photos and the like.
+   */
+  isSynthetic?: boolean;
+  /** Further texts for other programs, such as `Copyright`; keywords are printable ASCII. */
   texts?: Readonly<Record<string, string>>;
 }
 
 /** Encodes as an 8-bit RGB PNG, which carries the given texts. Equal input gives equal bytes. */
 export async function encodePng(image: Image, options: PngOptions = {}): Promise<Uint8Array> {
   const png = await sharp(image.data, rawPixels(image)).png().toBuffer();
-  const { generation, texts = {} } = options;
-  const all = generation === undefined ? texts : { ...texts, [generationKeyword]: JSON.stringify(generation) };
-  return writePngText(png, all);
+  const { generation, isSynthetic = generation !== undefined, texts } = options;
+  return writePngText(png, {
+    ...(isSynthetic && { [xmpKeyword]: syntheticMark }),
+    ...(generation !== undefined && { Software: "arc2face", [generationKeyword]: JSON.stringify(generation) }),
+    ...texts,
+  });
 }
 
 /**

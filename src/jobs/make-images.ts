@@ -121,7 +121,7 @@ function consecutive(seeds: readonly number[]): { seed: number; count: number }[
 
 async function storeImage(store: ResultStore, prefix: string, image: GeneratedImage): Promise<ResultFile> {
   const { identity, seed, record } = image;
-  const png = await encodePng(image, { generation: record, texts: { Software: "arc2face" } });
+  const png = await encodePng(image, { generation: record });
   const key = prefix + imageName(image);
   await store.write(key, png, "image/png");
   return { key, contentType: "image/png", byteLength: png.length, identity, seed };

@@ -44,7 +44,7 @@ export class Previews {
       const scale = Math.min(1, previewSidePx / Math.max(widthPx, heightPx));
       const [width, height] = [widthPx, heightPx].map((side) => Math.max(1, Math.round(side * scale)));
       const small = scale === 1 ? decoded[i]! : await resizeImage(decoded[i]!, width!, height!);
-      this.show({ identity, seed, step, steps, png: await encodePng(small) });
+      this.show({ identity, seed, step, steps, png: await encodePng(small, { isSynthetic: true }) });
     }
     const tookMs = performance.now() - startMs;
     this.nextAtMs = performance.now() + Math.max(this.everyMs, tookMs * (1 / shareOfTime - 1));

@@ -44,7 +44,7 @@ interface FaceNetworks {
  * const pipeline = await PhotoPipeline.load();
  * const { embedding } = await pipeline.embed("me.jpg");
  * for await (const image of pipeline.generate({ faceEmbedding: embedding, count: 4, seed: 1 }))
- *   await writeFile(`me-${image.seed}.png`, await encodePng(image)), console.log(image.similarity);
+ *   await writeFile(`me-${image.seed}.png`, await encodePng(image, { generation: image.record })), console.log(image.similarity);
  * await pipeline.release();
  * ```
  */
