@@ -12,7 +12,7 @@ import { limitBody, limitRate, limitWrongKeys } from "./guards/limits.js";
 import { checkHost, checkOrigin, type OriginOptions } from "./guards/origin.js";
 import type { ModelShelf } from "./models.js";
 import type { Limits } from "./options.js";
-import { describeError, describeZodError, notFound, RequestError, respondProblem } from "./problem.js";
+import { describeError, describeZodError, notFound, RequestError, respondProblem, wrongMethod } from "./problem.js";
 import { addFaceRoutes } from "./routes/faces.js";
 import { addGenerationRoutes } from "./routes/generations.js";
 import { addIdentityRoutes } from "./routes/identities.js";
@@ -97,10 +97,7 @@ function addGuards(app: App, options: AppOptions): void {
 }
 
 function refuseMethod(c: Context, methods: readonly string[]): Response {
-  const message = `this address takes ${methods.join(", ")} only`;
-  const { problem, headers } = describeError(
-    new RequestError(405, "ERR_METHOD", message, { Allow: methods.join(", ") }),
-  );
+  const { problem, headers } = describeError(wrongMethod(methods));
   return respondProblem(c, problem, headers);
 }
 

@@ -43,6 +43,17 @@ export function conflict(message: string): RequestError {
   return new RequestError(409, "ERR_CONFLICT", message);
 }
 
+/** Well-formed numbers that are no face, or not one that the model knows. */
+export function unusableEmbedding(message: string): RequestError {
+  return new RequestError(422, "ERR_EMBEDDING", message);
+}
+
+/** @param methods those that the address takes */
+export function wrongMethod(methods: readonly string[]): RequestError {
+  const allowed = methods.join(", ");
+  return new RequestError(405, "ERR_METHOD", `this address takes ${allowed} only`, { Allow: allowed });
+}
+
 export function tooMany(message: string, retryAfterS: number): RequestError {
   return new RequestError(429, "ERR_TOO_MANY", message, { "Retry-After": String(Math.max(1, Math.ceil(retryAfterS))) });
 }

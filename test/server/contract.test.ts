@@ -153,6 +153,13 @@ describe("refuses what the document does not allow, with a problem that is docum
     expect([wrongMethod.status, wrongMethod.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
     expect(wrongMethod.headers.get("content-type")).toBe("application/problem+json");
   });
+
+  it("methods of an address that would also be an id", async () => {
+    for (const method of ["GET", "PATCH", "DELETE", "OPTIONS", "PUT"]) {
+      const answer = await server.app.request("/api/v1/identities/sample", { method });
+      expect([answer.status, answer.headers.get("allow")], method).toEqual([405, "POST"]);
+    }
+  });
 });
 
 it("answers valid requests as the document says", async () => {
@@ -171,6 +178,16 @@ it("makes an identity of several photos, and says which seemed to show someone e
   const body = { name: "Mean", consent: true, photos: [0, 0, 2].map((face) => ({ photo, face })) };
   const made = await (await send("POST /api/v1/identities", { body })).json();
   expect(made).toMatchObject({ kind: "photos", photoCount: 3, outlierCount: 1, quality: { score: 1 } });
+});
+
+it("takes embeddings in any scale, and refuses what has no direction", async () => {
+  const statusOf = async (first: number) => {
+    const embedding = [first, ...Array(7).fill(0)];
+    return (await send("POST /api/v1/identities", { body: { name: "X", consent: true, embedding } })).status;
+  };
+  for (const good of [1e-5, -1e-5, 1e30, -1e30]) expect(await statusOf(good), `${good}`).toBe(201);
+  for (const tooLarge of [1e31, -1e31]) expect(await statusOf(tooLarge), `${tooLarge}`).toBe(400);
+  expect(await statusOf(0)).toBe(422);
 });
 
 it("refuses embeddings that the model cannot use with 422", async () => {

@@ -39,6 +39,15 @@ const chosenFace = z.strictObject({
   face: z.int().nonnegative().default(0).describe("`index` of the face"),
 });
 
+/** Larger numbers could not be brought to length 1. */
+const largestNumber = 1e30;
+
+const embeddingSchema = z
+  .array(z.number().min(-largestNumber).max(largestNumber))
+  .min(8)
+  .max(4096)
+  .describe("As many numbers as the model's `embeddingSize`, in any scale; not all zeros");
+
 /** From photos (several are averaged, those of someone else left out), or from an embedding. */
 export const newIdentitySchema = z
   .union([
@@ -50,7 +59,7 @@ export const newIdentitySchema = z
     z.strictObject({
       name: nameSchema,
       consent: consentSchema,
-      embedding: z.array(z.number()).min(8).max(4096).describe("As many numbers as the model's `embeddingSize`"),
+      embedding: embeddingSchema,
       recogniser: z
         .string()
         .regex(/^[0-9a-f]{64}$/)

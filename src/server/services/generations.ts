@@ -9,7 +9,7 @@ import { newId } from "../ids.js";
 import type { Metrics } from "../metrics.js";
 import type { ModelShelf } from "../models.js";
 import type { Limits } from "../options.js";
-import { conflict, describeError, notFound, RequestError, tooMany } from "../problem.js";
+import { conflict, describeError, notFound, tooMany, unusableEmbedding } from "../problem.js";
 import type { GenerationFilter, StoredGeneration } from "../store/generations.js";
 import type { Page } from "../store/rows.js";
 import type { Tables } from "../store/tables.js";
@@ -196,15 +196,14 @@ function assertFits(
   expected: Subject["recogniser"],
   model: string,
 ): void {
-  const unusable = (message: string) => new RequestError(422, "ERR_EMBEDDING", message);
   if (embedding.length !== size) {
-    throw unusable(
+    throw unusableEmbedding(
       `the identity has ${embedding.length} numbers, and model ${model} takes ${size}; choose another model`,
     );
   }
   try {
     assertSameRecogniser(recogniser ? { recogniser } : {}, expected);
   } catch (error) {
-    throw unusable((error as Error).message);
+    throw unusableEmbedding((error as Error).message);
   }
 }

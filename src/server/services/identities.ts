@@ -8,7 +8,7 @@ import type { Database } from "../database.js";
 import type { FaceAnalyser } from "../faces/analyser.js";
 import { newId } from "../ids.js";
 import type { Limits } from "../options.js";
-import { notFound, tooMany } from "../problem.js";
+import { notFound, tooMany, unusableEmbedding } from "../problem.js";
 import type { StoredFace } from "../store/photos.js";
 import { isoTime, type Page } from "../store/rows.js";
 import type { Tables } from "../store/tables.js";
@@ -67,7 +67,7 @@ export class Identities {
 
   async create(asked: NewIdentity): Promise<Identity> {
     if ("photos" in asked) return this.createFromPhotos(asked.name, asked.photos);
-    const embedding = unitEmbedding(asked.embedding, asked.embedding.length);
+    const embedding = directionOf(asked.embedding);
     const recogniser = asked.recogniser ? { name: "given", sha256: asked.recogniser } : undefined;
     return this.options.tables.identities.insert({
       ...withoutPhotos,
@@ -162,6 +162,15 @@ export class Identities {
 }
 
 const withoutPhotos = { photoCount: 0, outlierCount: 0, quality: null, hasPortrait: false, photos: [] } as const;
+
+/** @throws RequestError 422 if the numbers are all zeros */
+function directionOf(embedding: readonly number[]): Float32Array {
+  try {
+    return unitEmbedding(embedding, embedding.length);
+  } catch (error) {
+    throw unusableEmbedding((error as Error).message);
+  }
+}
 
 /** Index of the face to show: the best of those that agree. */
 function bestFace(faces: readonly StoredFace[], outliers: readonly number[]): number {
