@@ -134,4 +134,4 @@ export { createServer, type Server, type ServerOptions } from "./server/server.j
 // Training
 export { type Configs, type Method, parseTrainConfig, readTrainConfig } from "./train/config.js";
 export type { RunResult, TrainProgress } from "./train/loop.js";
-export { type TrainOptions, trainArc2Face, trainAutoencoder, trainBase } from "./train/methods.js";
+export { type TrainOptions, trainArc2Face, trainAutoencoder, trainBase, trainDistill } from "./train/methods.js";

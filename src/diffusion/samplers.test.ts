@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InputError } from "../errors.js";
+import { planSolver } from "./lcm.js";
 import { planSampling, type SamplerName, samplerNames } from "./samplers.js";
 import { createNoiseSchedule } from "./schedule.js";
 import { stableDiffusion15 } from "./scheduler-config.js";
@@ -96,4 +97,18 @@ describe("planSampling", () => {
     expect(start("ddim")).toThrow(/zero terminal SNR/);
     expect(start("euler")).not.toThrow();
   });
+});
+
+it("plans the steps that a consistency model is distilled from, down to timestep 0, where it says what it is given", () => {
+  const solver = planSolver(schedule, { originalSteps: 4, timestepScaling: 10 });
+  expect(solver.map(({ from, to }) => [from.timestep, to.timestep])).toEqual([
+    [999, 749],
+    [749, 499],
+    [499, 249],
+    [249, 0],
+  ]);
+  expect(solver[3]?.to).toMatchObject({ skip: 1, out: 0, alpha: Math.sqrt(schedule.alphasCumprod[0] as number) });
+  // 0.25 / (2490² + 0.25) and 2490 / sqrt(2490² + 0.25)
+  expect(solver[3]?.from.skip).toBeCloseTo(4.0322e-8, 11);
+  expect(solver[3]?.from.out).toBeCloseTo(1 - 2.016e-8, 11);
 });

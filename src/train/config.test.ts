@@ -8,6 +8,7 @@ const methods: Record<string, Method> = {
   "mini/autoencoder.json": "autoencoder",
   "mini/base.json": "base",
   "mini/decoder.json": "autoencoder",
+  "mini/distill.json": "distill",
   "mini/further.json": "arc2face",
   "mini/identity.json": "arc2face",
   "webface.json": "arc2face",
@@ -42,4 +43,18 @@ it("fills in defaults, and names everything that is wrong", () => {
   expect(wrong({ steps: undefined })).toThrow("r.json: give either steps or epochs");
   expect(wrong({ autoencoder: { widths: [3] } })).toThrow(/autoencoder.*widths|widths.*autoencoder/);
   expect(wrong({ sizePx: 4 })).toThrow(/sizePx/);
+});
+
+it("has diffusers' defaults for distillation, and refuses guidance and losses that mean nothing", () => {
+  const minimal = { steps: 1, batchSize: 1, sizePx: 64, learningRate: { peak: 1 } };
+  const parse = (changes: object) => parseTrainConfig("distill", { ...minimal, ...changes }, "r.json");
+  expect(parse({})).toMatchObject({
+    originalSteps: 50,
+    timestepScaling: 10,
+    loss: { kind: "huber", c: 0.001 },
+    samples: { steps: 4, guidanceScale: 1 },
+  });
+  expect(() => parse({ guidanceScale: 0.5 })).toThrow(/r\.json: .*guidanceScale/);
+  expect(() => parse({ loss: { kind: "l2", c: 1 } })).toThrow(/Unrecognized key: "c"/);
+  expect(() => parse({ identityDropout: 0.1 })).toThrow(/identityDropout/);
 });

@@ -24,6 +24,17 @@ const network = <T>(parse: (json: unknown, where: string) => T) =>
 
 const tokens = z.array(z.int().nonnegative()).min(1);
 
+/** Sample sheets. How they are made is what the finished model does by default. */
+const samples = (steps: number, guidanceScale: number) =>
+  z
+    .strictObject({
+      every: count.default(1000),
+      count: count.max(64).default(16),
+      steps: count.default(steps),
+      guidanceScale: rate.default(guidanceScale),
+    })
+    .prefault({});
+
 /** What every run has. */
 const common = {
   /** Free text. */
@@ -93,14 +104,7 @@ const common = {
       exportModel: z.boolean().default(false),
     })
     .prefault({}),
-  samples: z
-    .strictObject({
-      every: count.default(1000),
-      count: count.max(64).default(16),
-      steps: count.default(25),
-      guidanceScale: rate.default(3),
-    })
-    .prefault({}),
+  samples: samples(25, 3),
 };
 
 /** Source of an ONNX file: `file:`, `npm:` or `hf:`. */
@@ -128,9 +132,19 @@ const autoencoderSchema = z.strictObject({
     .prefault({}),
 });
 
-/** What diffusion runs have. Source: Arc2Face §3.2, §3.3. */
-const diffusion = {
+/** What runs on a diffusion model have. */
+const latents = {
   ...common,
+  /** Tokens for each dataset in place of the prompt's: a word that tells one kind of photo from another. */
+  prompts: z.array(tokens).min(1).optional(),
+  /** Standard deviation of the noise that is added to embeddings, as a share of their length. */
+  embeddingNoise: rate.default(0),
+  lora: z.strictObject({ rank: count, alpha: z.number().positive(), match: z.array(z.string()).min(1) }).optional(),
+};
+
+/** What runs that learn from data have. Source: Arc2Face §3.2, §3.3. */
+const diffusion = {
+  ...latents,
   schedule: z
     .strictObject({
       prediction: z.enum(predictionTypes).default("epsilon"),
@@ -157,13 +171,8 @@ const diffusion = {
         .optional(),
     })
     .prefault({}),
-  /** Tokens for each dataset in place of the prompt's: a word that tells one kind of photo from another. */
-  prompts: z.array(tokens).min(1).optional(),
   /** Share of the images that are trained without an identity, for guidance. */
   identityDropout: share.default(0.1),
-  /** Standard deviation of the noise that is added to embeddings, as a share of their length. */
-  embeddingNoise: rate.default(0),
-  lora: z.strictObject({ rank: count, alpha: z.number().positive(), match: z.array(z.string()).min(1) }).optional(),
 };
 
 /** `train base`: from scratch, with the networks that the recipe describes. */
@@ -184,18 +193,38 @@ const arc2faceSchema = z.strictObject({
   projection: z.strictObject({ mlp: network(parseProjectionConfig) }).optional(),
 });
 
+/** `train distill`: a finished model, made quick. Defaults are those of diffusers' `train_lcm_distill_sd_wds.py`. */
+const distillSchema = z.strictObject({
+  ...latents,
+  /** Of the teacher, and from then on in the student. 1 is off: w + 1 in Luo 2023. */
+  guidanceScale: z.number().min(1).default(3),
+  /** Timesteps of the teacher's solver, from which those of the student are taken. */
+  originalSteps: count.default(50),
+  /** Factor of the timestep in the boundary condition. */
+  timestepScaling: z.number().positive().default(10),
+  loss: z
+    .discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("huber"), c: z.number().positive().default(0.001) }),
+      z.strictObject({ kind: z.literal("l2") }),
+    ])
+    .prefault({ kind: "huber" }),
+  samples: samples(4, 1),
+});
+
 export type AutoencoderConfig = z.output<typeof autoencoderSchema>;
 export type BaseConfig = z.output<typeof baseSchema>;
 export type Arc2FaceConfig = z.output<typeof arc2faceSchema>;
+export type DistillConfig = z.output<typeof distillSchema>;
 /** What the loop and the optimizer look at. */
 export type RunConfig = Pick<AutoencoderConfig, Exclude<keyof typeof common, "mirror">> & { readonly mirror: boolean };
 
-const schemas = { autoencoder: autoencoderSchema, base: baseSchema, arc2face: arc2faceSchema };
+const schemas = { autoencoder: autoencoderSchema, base: baseSchema, arc2face: arc2faceSchema, distill: distillSchema };
 export type Method = keyof typeof schemas;
 export interface Configs {
   autoencoder: AutoencoderConfig;
   base: BaseConfig;
   arc2face: Arc2FaceConfig;
+  distill: DistillConfig;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { copyFile, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { ConsistencyOptions } from "../diffusion/lcm.js";
 import type { NoiseScheduleConfig } from "../diffusion/schedule.js";
 import { writeFileAtomic } from "../tensor/atomic-file.js";
 import { cast } from "../tensor/convert.js";
@@ -32,6 +33,8 @@ export interface ModelContents {
   readonly loraScale?: number | undefined;
   /** `scheduler/scheduler_config.json` */
   readonly noise?: NoiseScheduleConfig;
+  /** Added to it where the model is one for the lcm sampler. */
+  readonly consistency?: ConsistencyOptions;
   /** `arc2face.json` */
   readonly manifest?: unknown;
 }
@@ -53,7 +56,10 @@ export async function exportModel(folder: string, contents: ModelContents): Prom
       lora.map((parameter) => trained(parameter, loraKey(parameter.path), contents)),
     );
   if (contents.noise)
-    await writeJson(join(partial, "scheduler", "scheduler_config.json"), schedulerJson(contents.noise));
+    await writeJson(
+      join(partial, "scheduler", "scheduler_config.json"),
+      schedulerJson(contents.noise, contents.consistency),
+    );
   if (contents.manifest) await writeJson(join(partial, "arc2face.json"), contents.manifest);
   await rm(folder, { recursive: true, force: true });
   await rename(partial, folder);
@@ -96,18 +102,23 @@ function loraKey(path: string): string {
   return path.replace(/^encoder\.(?:text_model\.)?/, "text_encoder.text_model.");
 }
 
-function schedulerJson(noise: NoiseScheduleConfig) {
+function schedulerJson(noise: NoiseScheduleConfig, consistency: ConsistencyOptions | undefined) {
   return {
-    _class_name: "DPMSolverMultistepScheduler",
+    _class_name: consistency ? "LCMScheduler" : "DPMSolverMultistepScheduler",
     num_train_timesteps: noise.trainSteps,
     beta_schedule: noise.betaSchedule,
     beta_start: noise.betaStart,
     beta_end: noise.betaEnd,
+    ...(noise.trainedBetas && { trained_betas: noise.trainedBetas }),
     prediction_type: noise.predictionType,
     rescale_betas_zero_snr: noise.zeroTerminalSnr,
     steps_offset: 1,
     set_alpha_to_one: false,
     clip_sample: false,
+    ...(consistency && {
+      original_inference_steps: consistency.originalSteps,
+      timestep_scaling: consistency.timestepScaling,
+    }),
   };
 }
 

@@ -10,7 +10,8 @@ import { Dataset } from "../data/dataset.js";
 import { DivergenceError, InputError } from "../errors.js";
 import { Arc2Face } from "../pipeline/arc2face.js";
 import { openSafetensors, readTensor } from "../tensor/safetensors.js";
-import { type FrozenAutoencoder, type TrainOptions, trainBase } from "./methods.js";
+import type { FrozenAutoencoder } from "./diffusion-networks.js";
+import { type TrainOptions, trainBase } from "./methods.js";
 
 const folder = mkdtempSync(join(tmpdir(), "arc2face-train-"));
 const data = join(folder, "data");

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,18 +7,20 @@ import { fixture } from "../../test/support/fixtures.js";
 import { writeDataset } from "../../test/support/training.js";
 import { Dataset } from "../data/dataset.js";
 import { encodeLatents } from "../data/encode-latents.js";
+import { hashFile } from "../hub/hash.js";
 import { Arc2Face, type LoadOptions } from "../pipeline/arc2face.js";
 import { openAutoencoder, openModelFolder } from "../pipeline/model-folder.js";
 import { openSafetensors, readTensor } from "../tensor/safetensors.js";
 import { parseTrainConfig } from "./config.js";
-import { type StartingModel, trainArc2Face, trainAutoencoder } from "./methods.js";
+import type { FinishedModel } from "./diffusion-networks.js";
+import { trainArc2Face, trainAutoencoder, trainDistill } from "./methods.js";
 
 const folder = mkdtempSync(join(tmpdir(), "arc2face-methods-"));
 const data = join(folder, "data");
-let start: StartingModel;
+let start: FinishedModel;
 beforeAll(async () => {
   const model = await openModelFolder(fixture("tiny"), join(folder, "cache"));
-  start = { ...model, autoencoder: model.autoencoder, prompt: model.manifest.prompt };
+  start = { ...model, prompt: model.manifest.prompt, noise: model.scheduler.noise };
   await writeDataset(data, { latentShape: [4, 4, 4], vae: fixture("tiny/vae/diffusion_pytorch_model.safetensors") });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -73,6 +76,60 @@ describe("train arc2face", () => {
     await expect(train("none", {}, "mlp")).rejects.toThrow(/no projection\.mlp/);
     const { model } = await train("mlp", { projection: { mlp } }, "mlp");
     expect(await generate(model as string)).toHaveLength(16 * 16 * 3);
+  });
+});
+
+describe("train distill", () => {
+  const distil = (name: string, changes: object, from: Partial<FinishedModel> = {}) =>
+    trainDistill(
+      parseTrainConfig("distill", { ...recipe, samples: { count: 2, steps: 3 }, ...changes }, "recipe"),
+      { ...start, manifest: { ...start.manifest, embeddingSize: 6, recogniser: undefined }, ...from },
+      { data: [data], out: join(folder, name), resume: false, version: "test" },
+    );
+  const json = async (model: string, name: string) => JSON.parse(await readFile(join(model, name), "utf8"));
+
+  it("makes a model that the lcm sampler is the default of, with the encoder that it was given", async () => {
+    const model = (await distil("distilled", { originalSteps: 20 })).model as string;
+    expect(await json(model, "arc2face.json")).toMatchObject({
+      embeddingSize: 6,
+      defaults: { sampler: "lcm", steps: 3, guidanceScale: 1 },
+    });
+    const scheduler = { _class_name: "LCMScheduler", prediction_type: "epsilon", original_inference_steps: 20 };
+    expect(await json(model, "scheduler/scheduler_config.json")).toMatchObject({ ...scheduler, timestep_scaling: 10 });
+    const opened = await openModelFolder(model, join(folder, "cache"));
+    expect(opened.scheduler.sampler).toMatchObject({ originalSteps: 20, timestepScaling: 10 });
+    expect([...opened.unet.weights.entries.keys()].sort()).toEqual([...start.unet.weights.entries.keys()].sort());
+    expect(await readTensor(opened.unet.weights, "conv_in.weight")).not.toEqual(
+      await readTensor(start.unet.weights, "conv_in.weight"),
+    );
+    expect(await hashFile(opened.encoder.weights.path, "sha256")).toBe(
+      await hashFile(start.encoder.weights.path, "sha256"),
+    );
+    const loaded = await Arc2Face.load(model);
+    const [record] = loaded.describe({ faceEmbedding: [1, 2, 3, 4, 5, 6], seed: 1 });
+    expect(record).toMatchObject({ sampler: "lcm", steps: 3, guidanceScale: 1 });
+    await loaded.release();
+  });
+
+  it("trains low-rank updates alone, as LCM-LoRA", async () => {
+    const lora = { rank: 2, alpha: 2, match: ["unet.*.to_q.weight"] };
+    const model = (await distil("distilled-lora", { lora, loss: { kind: "l2" } })).model as string;
+    const { entries } = await openSafetensors(join(model, "pytorch_lora_weights.safetensors"));
+    expect([...entries.keys()].every((key) => /^unet\..*to_q\.lora_[AB]\.weight$/.test(key))).toBe(true);
+    expect(await hashFile(join(model, "arc2face/diffusion_pytorch_model.safetensors"), "sha256")).toBe(
+      await hashFile(start.unet.weights.path, "sha256"),
+    );
+  });
+
+  it("refuses what cannot be distilled", async () => {
+    await expect(distil("other", {}, { manifest: start.manifest })).rejects.toThrow(
+      /embeddings of none \(6 numbers\).*\(24 numbers\)/,
+    );
+    await expect(distil("other", {}, { noise: { ...start.noise, zeroTerminalSnr: true } })).rejects.toThrow(
+      /predicts noise.*distil one that predicts v/,
+    );
+    await expect(distil("other", { originalSteps: 2 })).rejects.toThrow(/3 steps; use at most 2/);
+    await expect(distil("other", { originalSteps: 1001 })).rejects.toThrow(/1000 training steps/);
   });
 });
 

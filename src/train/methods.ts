@@ -7,13 +7,18 @@ import type { GraphInterface } from "../graph/export.js";
 import { importOnnx } from "../graph/import.js";
 import { hashFile } from "../hub/hash.js";
 import { resolveFile } from "../hub/resolve.js";
-import type { Autoencoder } from "../models/autoencoder.js";
 import type { ProjectionConfig } from "../models/projection.js";
-import type { UNetConfig } from "../models/unet-config.js";
-import type { SafetensorsFile } from "../tensor/safetensors.js";
 import { AutoencoderTask } from "./autoencoder-task.js";
-import type { Arc2FaceConfig, AutoencoderConfig, BaseConfig, RunConfig } from "./config.js";
-import { type DiffusionNetworks, DiffusionTask, type NetworkStart, type Prompt } from "./diffusion-task.js";
+import type { Arc2FaceConfig, AutoencoderConfig, BaseConfig, DistillConfig, RunConfig } from "./config.js";
+import { ConsistencyTask } from "./consistency-task.js";
+import type {
+  DiffusionNetworks,
+  FinishedModel,
+  FrozenAutoencoder,
+  NetworkStart,
+  StartingModel,
+} from "./diffusion-networks.js";
+import { DiffusionTask } from "./diffusion-task.js";
 import { type RunOptions, type RunResult, runTraining } from "./loop.js";
 import { randomFor } from "./random.js";
 import { RunFolder } from "./run-folder.js";
@@ -29,17 +34,6 @@ export interface TrainOptions extends RunOptions {
   readonly resume: boolean;
   /** Version of the program, for the record. */
   readonly version: string;
-}
-
-/** A frozen autoencoder. */
-export type FrozenAutoencoder = Autoencoder & { readonly weights: SafetensorsFile };
-
-/** The networks of a model that training starts from. */
-export interface StartingModel {
-  readonly unet: { readonly config: UNetConfig; readonly weights: SafetensorsFile };
-  readonly encoder: { readonly config: ProjectionConfig; readonly weights: SafetensorsFile };
-  readonly autoencoder: FrozenAutoencoder;
-  readonly prompt: Prompt;
 }
 
 /**
@@ -114,6 +108,36 @@ export async function trainArc2Face(
   return trainDiffusion(`arc2face with ${projection}`, config, { ...start, projection: chosen }, options);
 }
 
+/**
+ * Distils a model into one that needs about four steps. Source: Luo 2023, Algorithm 1.
+ * @throws InputError if the data are not what the model was trained with
+ */
+export async function trainDistill(
+  config: DistillConfig,
+  start: FinishedModel,
+  options: TrainOptions,
+): Promise<RunResult> {
+  return withDataset(config, options, async (dataset) => {
+    const autoencoder = await requireLatents(dataset, start.autoencoder, config);
+    const { size, recogniser } = dataset.index.embeddings;
+    const { manifest } = start;
+    if (size !== manifest.embeddingSize || (manifest.recogniser && manifest.recogniser.sha256 !== recogniser.sha256)) {
+      const known = manifest.recogniser?.name ?? "a recogniser";
+      throw new InputError(
+        `${dataset.name} has embeddings of ${recogniser.name} (${size} numbers), but the model takes those of ${known} ` +
+          `(${manifest.embeddingSize} numbers), and its encoder is not trained; prepare the dataset with that recogniser`,
+      );
+    }
+    const task = new ConsistencyTask(dataset, start, makeWeights(config), config);
+    const hashes = {
+      autoencoder,
+      unet: await hashFile(start.unet.weights.path, "sha256"),
+      encoder: await hashFile(start.encoder.weights.path, "sha256"),
+    };
+    return { task, method: "distill", hashes };
+  });
+}
+
 function trainDiffusion(
   method: string,
   config: BaseConfig | Arc2FaceConfig,
@@ -121,17 +145,7 @@ function trainDiffusion(
   options: TrainOptions,
 ): Promise<RunResult> {
   return withDataset(config, options, async (dataset) => {
-    const vae = await hashFile(networks.autoencoder.weights.path, "sha256");
-    if (dataset.index.latents && dataset.index.latents.autoencoder !== vae) {
-      throw new InputError(
-        `${dataset.name}: its latents are of another autoencoder; run arc2face dataset encode with this one`,
-      );
-    }
-    if (config.mirror && dataset.index.latents?.mirrored === false) {
-      throw new InputError(
-        `${dataset.name}: no latents of mirrored images; run arc2face dataset encode --mirror, or set mirror to false`,
-      );
-    }
+    const vae = await requireLatents(dataset, networks.autoencoder, config);
     const { identity, minSnrGamma } = config.loss;
     const recogniser = identity && (await importNetwork(identity.recogniser, [1, 3, 112, 112]));
     const known = dataset.index.embeddings.recogniser;
@@ -158,6 +172,30 @@ function trainDiffusion(
     for (const [name, file] of Object.entries(starts)) if (file) hashes[name] = await hashFile(file.path, "sha256");
     return { task, method, hashes };
   });
+}
+
+/**
+ * The hash of the autoencoder, which must have made the dataset's latents.
+ * @throws InputError if another did, or if mirrored ones are missing
+ */
+async function requireLatents(
+  dataset: FaceRows,
+  autoencoder: FrozenAutoencoder,
+  { mirror }: { readonly mirror: boolean },
+): Promise<string> {
+  const hash = await hashFile(autoencoder.weights.path, "sha256");
+  const { latents } = dataset.index;
+  if (latents && latents.autoencoder !== hash) {
+    throw new InputError(
+      `${dataset.name}: its latents are of another autoencoder; run arc2face dataset encode with this one`,
+    );
+  }
+  if (mirror && latents?.mirrored === false) {
+    throw new InputError(
+      `${dataset.name}: no latents of mirrored images; run arc2face dataset encode --mirror, or set mirror to false`,
+    );
+  }
+  return hash;
 }
 
 /** Opens the data, makes the task, opens the run's folder, and trains. */

@@ -1,8 +1,7 @@
 import type { FaceRows } from "../data/dataset.js";
 import { guidanceScaleAt, guide } from "../diffusion/guidance.js";
 import { type Denoise, sample } from "../diffusion/sample.js";
-import { planSampling } from "../diffusion/samplers.js";
-import type { NoiseSchedule } from "../diffusion/schedule.js";
+import type { SamplerPlan } from "../diffusion/sampler.js";
 import { exportOnnx } from "../graph/export.js";
 import { clip } from "../graph/operators/index.js";
 import { input, type Value } from "../graph/value.js";
@@ -12,7 +11,7 @@ import { contactSheet } from "../image/sheet.js";
 import { Session } from "../runtime/session.js";
 import type { SessionState } from "../runtime/session-state.js";
 import { f32, type Tensor, tensor } from "../tensor/tensor.js";
-import type { Prompt } from "./diffusion-task.js";
+import type { Prompt } from "./diffusion-networks.js";
 import { randomFor } from "./random.js";
 import type { ReadWeight } from "./task.js";
 import type { TrainableWeights } from "./weights.js";
@@ -21,7 +20,7 @@ export interface SamplerOptions {
   readonly dataset: FaceRows;
   /** [C, H, W] */
   readonly latentShape: readonly [number, number, number];
-  readonly schedule: NoiseSchedule;
+  readonly plan: SamplerPlan;
   readonly prompt: Prompt;
   predict(latents: Value, timesteps: Value, tokens: Value, faceEmbedding: Value): Value;
   decode(latents: Value): Value;
@@ -29,7 +28,6 @@ export interface SamplerOptions {
   readonly seed: number;
   /** People on the sheet. */
   readonly count: number;
-  readonly steps: number;
   readonly guidanceScale: number;
 }
 
@@ -44,7 +42,7 @@ export class Sampler {
 
   /** Pairs of a photo from the dataset and a sample for its embedding. */
   async makeSheet(read: ReadWeight, signal: AbortSignal | undefined): Promise<Image> {
-    const { dataset, count, latentShape, seed, schedule, steps } = this.options;
+    const { dataset, count, latentShape, seed, plan } = this.options;
     const rows = Array.from({ length: Math.min(count, dataset.count) }, (_, i) =>
       Math.floor((i * dataset.count) / count),
     );
@@ -55,7 +53,6 @@ export class Sampler {
     try {
       const rng = randomFor(seed, "samples");
       const draw = () => rng.randn([rows.length, ...latentShape]).data;
-      const plan = planSampling("dpm++", schedule, { steps });
       const denoise = this.denoiseFor(denoiser, state, faces);
       let latents = new Float32Array();
       for await (const { x } of sample({

@@ -1,0 +1,36 @@
+import type { PredictionType } from "../diffusion/schedule.js";
+import { add, div, mul, sub } from "../graph/operators/index.js";
+import type { Value } from "../graph/value.js";
+
+/** Factors of the clean latents and of the noise in x, float [N, 1, 1, 1]. */
+export interface NoiseLevel {
+  readonly alpha: Value;
+  readonly sigma: Value;
+}
+
+/**
+ * The clean latents that a prediction implies. Source: Salimans & Ho 2022, Appendix D.
+ * @param x noisy latents, float [N, C, H, W], and the network's raw output like it
+ */
+export function predictClean(type: PredictionType, x: Value, prediction: Value, { alpha, sigma }: NoiseLevel): Value {
+  switch (type) {
+    case "epsilon":
+      return div(sub(x, mul(prediction, sigma)), alpha);
+    case "v_prediction":
+      return sub(mul(x, alpha), mul(prediction, sigma));
+    case "sample":
+      return prediction;
+  }
+}
+
+/** The noise that a prediction implies. Source and arguments as {@link predictClean}. */
+export function predictNoise(type: PredictionType, x: Value, prediction: Value, { alpha, sigma }: NoiseLevel): Value {
+  switch (type) {
+    case "epsilon":
+      return prediction;
+    case "v_prediction":
+      return add(mul(prediction, alpha), mul(x, sigma));
+    case "sample":
+      return div(sub(x, mul(prediction, alpha)), sigma);
+  }
+}
