@@ -17,10 +17,10 @@ if (!chromiumPath) {
   );
 }
 
-export function launchChromium(): Promise<Browser> {
+export function launchChromium(...args: string[]): Promise<Browser> {
   if (!chromiumPath) throw new Error("no Chromium");
   // Containers rarely let Chromium make its sandbox; it opens no page but ours.
-  return chromium.launch({ executablePath: chromiumPath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+  return chromium.launch({ executablePath: chromiumPath, args: ["--no-sandbox", "--disable-dev-shm-usage", ...args] });
 }
 
 /** Notes what a page must never do: ask another host, log an error (a refusal by the CSP is one), throw. */

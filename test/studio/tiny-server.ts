@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
+import { decodeImage } from "../../src/image/decode.js";
 import type { FaceAnalyser } from "../../src/server/faces/analyser.js";
 import { createServer } from "../../src/server/server.js";
 import { fixture, readJson } from "../support/fixtures.js";
@@ -44,7 +45,7 @@ function standInFor(embeddingSize: number, recogniser: { name: string; sha256: s
   return {
     describe: async () => ({ recogniser, threshold: 0.3 }),
     async analyse(photo) {
-      const { width, height } = await sharp(photo).metadata();
+      const { widthPx: width, heightPx: height } = await decodeImage(photo, { name: "the photo" });
       const jpeg = (sizePx: number) => sharp(photo).resize(sizePx, sizePx).jpeg().toBuffer();
       const [thumbnail, portrait] = await Promise.all([jpeg(112), jpeg(256)]);
       const face = (box: [number, number, number, number], seed: number, reasons: string[]) => ({

@@ -1,7 +1,14 @@
 import { useEffect, useState } from "react";
 
-function pictureOf(files: DataTransfer | null): File | undefined {
-  return [...(files?.files ?? [])].find(({ type }) => type.startsWith("image/"));
+/** The first picture; without one the first file, so that the server can say what is wrong with it. */
+function pictureOf(data: DataTransfer | null): File | undefined {
+  const files = [...(data?.files ?? [])];
+  return files.find(({ type }) => type.startsWith("image/")) ?? files[0];
+}
+
+/** Whether what is pasted is meant for a text field: office programs put a picture beside the text that is copied. */
+function isText(event: ClipboardEvent): boolean {
+  return event.target instanceof HTMLInputElement && (event.clipboardData?.types.includes("text/plain") ?? false);
 }
 
 /** Takes pictures that are pasted anywhere on the page, or dropped on it. Says whether one is held over the page. */
@@ -16,7 +23,7 @@ export function usePictures(onPicture: (file: File) => void): boolean {
       event.preventDefault();
       onPicture(picture);
     };
-    addEventListener("paste", (event) => take(event, event.clipboardData), options);
+    addEventListener("paste", (event) => !isText(event) && take(event, event.clipboardData), options);
     addEventListener(
       "dragover",
       (event) => {
