@@ -55,3 +55,14 @@ it("refuses a folder without a dataset", async () => {
   expect(stderr).toMatch(/is no dataset; make one with arc2face dataset prepare/);
   expect(status).toBe(2);
 });
+
+it("distils only with the embeddings that the model takes", async () => {
+  const path = join(folder, "distil.json");
+  await writeFile(path, JSON.stringify({ ...recipe, guidanceScale: 2 }));
+  const places = ["--data", join(folder, "data"), "--out", join(folder, "distilled"), "--start", fixture("tiny")];
+  const { status, stderr } = await cli(["train", "distill", "--config", path, ...places]);
+  expect(stderr).toMatch(
+    /embeddings of none \(6 numbers\), but the model takes those of tiny-recogniser \(24 numbers\)/,
+  );
+  expect(status).toBe(2);
+});

@@ -130,6 +130,8 @@ export class ConsistencyTask implements TrainingTask {
     const { samples, lora, exportDType, originalSteps, timestepScaling } = this.options;
     const { encoder: projection, noise, manifest } = this.start;
     const defaults = { sampler: "lcm", steps: samples.steps, guidanceScale: samples.guidanceScale };
+    // Beside low-rank updates lies the network that was there before, which is sampled as before.
+    const changes = lora ? {} : { defaults };
     await exportDiffusionModel(folder, { ...this.start, projection }, this.latentShape, {
       parameters: this.parameters,
       read,
@@ -137,7 +139,7 @@ export class ConsistencyTask implements TrainingTask {
       consistency: { originalSteps, timestepScaling },
       dtype: exportDType,
       loraScale: lora && lora.alpha / lora.rank,
-      manifest: { ...manifest, defaults },
+      manifest: { ...manifest, ...changes },
     });
   }
 

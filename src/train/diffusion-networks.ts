@@ -44,7 +44,7 @@ export interface StartingModel {
 /** A model whose sampling is to get quicker. */
 export interface FinishedModel extends StartingModel {
   readonly noise: NoiseScheduleConfig;
-  /** `arc2face.json`; all but its defaults goes into the new one. */
+  /** `arc2face.json`; what it says beside these numbers goes into the new one as well. */
   readonly manifest: {
     readonly embeddingSize: number;
     readonly recogniser?: { readonly name: string; readonly sha256: string } | undefined;

@@ -9,7 +9,7 @@ import { Dataset } from "../data/dataset.js";
 import { encodeLatents } from "../data/encode-latents.js";
 import { hashFile } from "../hub/hash.js";
 import { Arc2Face, type LoadOptions } from "../pipeline/arc2face.js";
-import { openAutoencoder, openModelFolder } from "../pipeline/model-folder.js";
+import { type ModelFolder, openAutoencoder, openModelFolder } from "../pipeline/model-folder.js";
 import { openSafetensors, readTensor } from "../tensor/safetensors.js";
 import { parseTrainConfig } from "./config.js";
 import type { FinishedModel } from "./diffusion-networks.js";
@@ -17,7 +17,7 @@ import { trainArc2Face, trainAutoencoder, trainDistill } from "./methods.js";
 
 const folder = mkdtempSync(join(tmpdir(), "arc2face-methods-"));
 const data = join(folder, "data");
-let start: FinishedModel;
+let start: FinishedModel & Pick<ModelFolder, "manifest">;
 beforeAll(async () => {
   const model = await openModelFolder(fixture("tiny"), join(folder, "cache"));
   start = { ...model, prompt: model.manifest.prompt, noise: model.scheduler.noise };
@@ -119,6 +119,7 @@ describe("train distill", () => {
     expect(await hashFile(join(model, "arc2face/diffusion_pytorch_model.safetensors"), "sha256")).toBe(
       await hashFile(start.unet.weights.path, "sha256"),
     );
+    expect(await json(model, "arc2face.json")).toMatchObject({ defaults: start.manifest.defaults });
   });
 
   it("refuses what cannot be distilled", async () => {
