@@ -71,15 +71,32 @@ export class OpenApi {
     if (!documented.content) return (await answer.text()) === "" ? undefined : "a body is not documented";
     const content = documented.content[mediaType ?? ""];
     if (!content) return `media type ${mediaType} is not documented`;
-    if (!mediaType!.endsWith("json")) return undefined;
-    const result = z.fromJSONSchema(this.inline(content.schema!) as never).safeParse(await answer.json());
-    return result.success ? undefined : z.prettifyError(result.error);
+    const schema = this.inline(content.schema!);
+    if (mediaType === "text/event-stream") return this.complaintOfEvents(schema, await answer.text());
+    return mediaType!.endsWith("json") ? mismatch(schema, await answer.json()) : undefined;
+  }
+
+  /** The document describes each event, whose data is JSON that fits a schema of its own. */
+  private complaintOfEvents(schema: JsonSchema, stream: string): string | undefined {
+    const events = stream.split("\n\n").filter((lines) => lines.includes("data: "));
+    const dataSchema = schema.properties?.data?.contentSchema as JsonSchema;
+    for (const lines of events) {
+      const event = Object.fromEntries(lines.split("\n").map((line) => line.split(/: (.*)/s)));
+      const complaint = mismatch(schema, event) ?? mismatch(dataSchema, JSON.parse(event.data));
+      if (complaint !== undefined) return `${lines}: ${complaint}`;
+    }
+    return events.length === 0 ? "there is no event" : undefined;
   }
 
   private inlineValue(value: unknown): unknown {
     if (Array.isArray(value)) return value.map((one) => this.inlineValue(one));
     return typeof value === "object" && value !== null ? this.inline(value as JsonSchema) : value;
   }
+}
+
+function mismatch(schema: JsonSchema, value: unknown): string | undefined {
+  const result = z.fromJSONSchema(schema as never).safeParse(value);
+  return result.success ? undefined : z.prettifyError(result.error);
 }
 
 /** Values that a schema refuses, told from the schema itself. */

@@ -114,6 +114,17 @@ export const generationEventSchema = z
   .openapi("GenerationEvent");
 export type GenerationEvent = z.infer<typeof generationEventSchema>;
 
+/** One event of the stream. Of these, a schema of OpenAPI 3.1 is: it knows no streams. */
+const streamEventSchema = z.object({
+  event: z.string().describe("The `type` of the data"),
+  id: z.string().optional().describe("For `Last-Event-ID`; absent: a passing state"),
+  data: z.string().meta({
+    description: "JSON",
+    contentMediaType: "application/json",
+    contentSchema: { $ref: "#/components/schemas/GenerationEvent" },
+  }),
+});
+
 const generationTags = ["generations"];
 
 export const startGeneration = createRoute({
@@ -181,7 +192,7 @@ export const watchGeneration = createRoute({
     }),
   },
   responses: {
-    200: { description: "Events", content: { "text/event-stream": { schema: z.string() } } },
+    200: { description: "Events", content: { "text/event-stream": { schema: streamEventSchema } } },
     204: { description: "The end was seen; do not come back" },
     ...problems(404),
   },

@@ -3,6 +3,7 @@ import type { ResultStore } from "../../jobs/store.js";
 import {
   cancelGeneration,
   deleteGeneration,
+  generationEventSchema,
   getArchive,
   getGeneration,
   listGenerations,
@@ -21,6 +22,7 @@ const eventHeaders = {
 };
 
 export function addGenerationRoutes(app: OpenAPIHono<ServerEnv>, generations: Generations, store: ResultStore): void {
+  app.openAPIRegistry.register("GenerationEvent", generationEventSchema);
   app.openapi(startGeneration, async (c) => c.json(await generations.start(c.req.valid("json")), 202));
   app.openapi(listGenerations, (c) => c.json(generations.list(c.req.valid("query")), 200));
   app.openapi(getGeneration, (c) => c.json(generations.get(c.req.valid("param").id), 200));
