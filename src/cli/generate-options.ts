@@ -62,7 +62,7 @@ export const imageOptions = {
   ...detectorOptions,
   batchSize: optional(
     "--batch-size <images>",
-    "images at once; changes at most last bits of them, so give it for the same bytes (default: by free memory)",
+    "images at once; changes at most last bits of them (default: as many as 2 GiB of activations allow, 16 at most)",
     wholeNumber(1, 1024),
   ),
 };

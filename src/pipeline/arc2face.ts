@@ -92,7 +92,7 @@ export class Arc2Face {
 
   /**
    * Generates images; each is yielded as soon as its batch is done.
-   * The same request gives the same bytes on the same machine, whatever the batch size.
+   * The same request gives the same bytes on the same machine; another batch size can change the last bit of a pixel.
    * @throws InputError if an option is wrong, before any work is done
    */
   generate(options: GenerateOptions): AsyncGenerator<GeneratedImage, void, void> {

@@ -9,22 +9,25 @@ beforeAll(async () => {
   folder = await openModelFolder(fixture("tiny"), cacheFolder());
 });
 
-/** Latents are 4 pixels wide, 12 x 6 of them; 28 maps of 12 channels, float32. */
-const size = { widthPx: 48, heightPx: 24 };
-const bytesPerBranch = 12 * 6 * 12 * 28 * 4;
-const choose = (freeBytes: number, scale = 1) => chooseBatchSize(folder, { ...size, guidance: { scale } }, freeBytes);
+/** Latents are 4 pixels wide; 28 maps of 12 channels, float32. */
+const bytesPerImage = (widthPx: number, heightPx: number) => (widthPx / 4) * (heightPx / 4) * 12 * 28 * 4;
+const choose = (widthPx: number, heightPx: number, scale = 1) =>
+  chooseBatchSize(folder, { widthPx, heightPx, guidance: { scale } });
 
-it("uses half of the free memory", () => {
-  expect(choose(2 * 5 * bytesPerBranch)).toBe(5);
-  expect(choose(2 * 5 * bytesPerBranch - 1)).toBe(4);
+it("keeps activations below 2 GiB", () => {
+  const [widthPx, heightPx] = [4096, 2048];
+  expect(choose(widthPx, heightPx)).toBe(3);
+  expect(3 * bytesPerImage(widthPx, heightPx)).toBeLessThanOrEqual(2 ** 31);
+  expect(4 * bytesPerImage(widthPx, heightPx)).toBeGreaterThan(2 ** 31);
 });
 
 it("counts both branches of guidance", () => {
-  expect(choose(2 * 5 * bytesPerBranch, 3)).toBe(2);
-  expect(choose(2 * 5 * bytesPerBranch, 0)).toBe(2);
+  expect(choose(4096, 1024)).toBe(6);
+  expect(choose(4096, 1024, 3)).toBe(3);
+  expect(choose(4096, 1024, 0)).toBe(3);
 });
 
-it("is at least 1, whatever is free, and at most 16", () => {
-  expect(choose(0)).toBe(1);
-  expect(choose(2 ** 40)).toBe(16);
+it("is at least 1, however large the image, and at most 16", () => {
+  expect(choose(32_768, 16_384)).toBe(1);
+  expect(choose(48, 24)).toBe(16);
 });

@@ -31,7 +31,7 @@ export interface GenerateRequest {
   readonly seed?: number;
   /** Width and height in pixels, or [width, height]; default the size that the model was trained at. */
   readonly size?: number | readonly [number, number];
-  /** Images in one pass of the network; default by free memory. Does not change the images. */
+  /** Images in one pass of the network; default: as many as 2 GiB of activations allow, 16 at most. */
   readonly batchSize?: number;
 }
 
