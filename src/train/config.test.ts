@@ -43,6 +43,7 @@ it("fills in defaults, and names everything that is wrong", () => {
   expect(wrong({ steps: undefined })).toThrow("r.json: give either steps or epochs");
   expect(wrong({ autoencoder: { widths: [3] } })).toThrow(/autoencoder.*widths|widths.*autoencoder/);
   expect(wrong({ sizePx: 4 })).toThrow(/sizePx/);
+  expect(wrong({ dataShare: 0 })).toThrow(/dataShare/);
 });
 
 it("has diffusers' defaults for distillation, and refuses guidance and losses that mean nothing", () => {

@@ -49,6 +49,8 @@ const common = {
   accumulate: count.default(1),
   /** Side of the images; the dataset must have it. */
   sizePx: z.int().min(8).max(2048),
+  /** Train on this share of the dataset only: rows at even distances. */
+  dataShare: z.number().positive().max(1).default(1),
   /** Mirror every second image at random. */
   mirror: z.boolean().default(false),
   learningRate: z.strictObject({

@@ -2,6 +2,7 @@ import { DivergenceError } from "../errors.js";
 import type { SessionOptions } from "../runtime/session.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { RunConfig } from "./config.js";
+import { DataOrder } from "./data-order.js";
 import { loadStep } from "./load-step.js";
 import { slotName } from "./optimizer.js";
 import { randomFor } from "./random.js";
@@ -51,7 +52,8 @@ export async function runTraining(
 ): Promise<RunResult> {
   const { signal, onProgress, onMessage = () => undefined } = options;
   const perUpdate = config.batchSize * config.accumulate;
-  const steps = config.steps ?? Math.ceil(((config.epochs as number) * count) / perUpdate);
+  const order = new DataOrder(count, config.dataShare, config.seed);
+  const steps = config.steps ?? Math.ceil(((config.epochs as number) * order.count) / perUpdate);
   const checkpoint = await folder.checkpoints.latest(onMessage);
   const { device, threads } = options;
   const trainStep = await loadStep(task, config, checkpoint?.tensors, {
@@ -62,7 +64,6 @@ export async function runTraining(
   try {
     let done = checkpoint?.step ?? 0;
     await folder.cutLog(done);
-    const order = new DataOrder(count, config.seed);
     const prepare = (step: number) => makeBatches(task, config, order, step);
     const read = () => readAverages(trainStep, config.ema !== null);
     const save = async () => {
@@ -126,27 +127,6 @@ async function makeBatches(task: TrainingTask, config: RunConfig, order: DataOrd
     batches.push(await task.makeBatch(examples, rng));
   }
   return batches;
-}
-
-/** Which row comes when: every row once in each pass, in an order of its own. */
-class DataOrder {
-  private epoch = -1;
-  private rows: Int32Array = new Int32Array();
-
-  constructor(
-    private readonly count: number,
-    private readonly seed: number,
-  ) {}
-
-  /** @param position counted over all passes */
-  at(position: number): number {
-    const epoch = Math.floor(position / this.count);
-    if (epoch !== this.epoch) {
-      this.rows = randomFor(this.seed, "order", epoch).randperm(this.count).data;
-      this.epoch = epoch;
-    }
-    return this.rows[position % this.count] as number;
-  }
 }
 
 /** Times of updates. */
