@@ -24,11 +24,11 @@ export interface ConsistencyDistillation {
 /**
  * What a student says of noisy latents, beside what it says one step of the teacher's solver further down.
  *
- * The latter comes from the student's present weights, without a gradient, where Luo 2023 has a moving average: as in
- * diffusers' distillation of LCM-LoRAs, and because Song & Dhariwal 2023 (§3.2) find that training is better without. The
- * guided teacher is guided in its raw output; clean latents and noise are affine in it, so the order does not matter.
- * Source: Luo 2023, Algorithm 1 and eq. 13–17, with the guidance scale fixed and DDIM as the solver; pseudo-Huber of Song &
- * Dhariwal 2023, eq. 7, element by element as in diffusers' `train_lcm_distill_sd_wds.py`.
+ * The latter comes from the student's present weights, without a gradient, where Luo 2023 has a moving average: so does
+ * diffusers' distillation of LCM-LoRAs, and Song & Dhariwal 2023 (§3.2) find that consistency training is better without. The
+ * teacher is guided in its raw output: clean latents and noise are affine in it, so that guiding those gives the same.
+ * Source: Luo 2023, Algorithm 1, with the guidance scale fixed and DDIM as the solver; pseudo-Huber of Song & Dhariwal 2023,
+ * §3.3, element by element as in diffusers' `train_lcm_distill_sd_wds.py`.
  * @param x     latents noised to the level that their step begins with, float [N, C, H, W]
  * @param index the step of the solver that each image takes, i64 [N]
  * @returns float []
