@@ -8,22 +8,14 @@
  * datasets, the runs with their logs and sample sheets, and `mini/`, the model folder; with `--quick` also `mini-quick/`,
  * which is `mini` distilled to 4 steps.
  */
-import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { arc2face, recipePath } from "./arc2face.js";
 
 const [faces, out, quick] = process.argv.slice(2);
 if (faces === undefined || out === undefined || (quick !== undefined && quick !== "--quick"))
   throw new Error("usage: node --import tsx recipes/mini/make.ts FACES OUT [--quick]");
 const at = (...names: string[]) => join(out, ...names);
-const recipe = (name: string) => join(import.meta.dirname, `${name}.json`);
-
-function arc2face(...args: string[]): void {
-  console.error(`arc2face ${args.join(" ")}`);
-  const main = join(import.meta.dirname, "../../src/cli/main.ts");
-  const { status } = spawnSync(process.execPath, ["--import", "tsx", main, ...args], { stdio: "inherit" });
-  if (status !== 0) process.exit(status ?? 1);
-}
 
 const datasets = [
   { name: "generated", options: [] },
@@ -32,7 +24,7 @@ const datasets = [
 const data = datasets.flatMap(({ name }) => ["--data", at(name)]);
 const train = (method: string, name: string, ...options: string[]) =>
   arc2face(
-    ...["train", method, "--config", recipe(name), ...data, "--out", at(name), ...options],
+    ...["train", method, "--config", recipePath(name), ...data, "--out", at(name), ...options],
     ...(existsSync(at(name, "run.json")) ? ["--resume"] : []),
   );
 
