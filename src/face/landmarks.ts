@@ -72,9 +72,11 @@ export class LandmarkNetwork {
 
   private async look(image: Image, toCrop: Affine, signal: AbortSignal | undefined): Promise<Point[]> {
     const crop = warpAffine(image, toCrop, { widthPx: sizePx, heightPx: sizePx });
-    const grey = luma(crop).map((value) => value / 256);
+    const grey = luma(crop);
+    for (let i = 0; i < grey.length; i++) grey[i]! /= 256;
     const [input, output] = [this.session.inputs[0]!.name, this.session.outputs[0]!.name];
-    const result = await this.session.run({ [input]: f32([1, 1, sizePx, sizePx], grey) }, signal ? { signal } : {});
+    const feeds = { [input]: f32([1, 1, sizePx, sizePx], grey) };
+    const result = await this.session.run(feeds, { give: true, ...(signal && { signal }) });
     const shares = result[output]!.data as Float32Array;
     const toImage = invertAffine(toCrop);
     return Array.from({ length: 68 }, (_, i) =>

@@ -21,7 +21,8 @@ export function packRgb(images: readonly Image[], { mean, std, order = "rgb" }: 
   const packed = new Float32Array(3 * plane * images.length);
   const [red, blue] = order === "rgb" ? [0, 2 * plane] : [2 * plane, 0];
   // One division for each of the 256 values, not for each pixel.
-  const scaled = Float32Array.from({ length: 256 }, (_, value) => (value - mean) / std);
+  const scaled = new Float32Array(256);
+  for (let value = 0; value < 256; value++) scaled[value] = (value - mean) / std;
   for (const [n, { data, ...size }] of images.entries()) {
     if (size.widthPx !== widthPx || size.heightPx !== heightPx) {
       throw new ShapeError(`packRgb: ${size.widthPx}x${size.heightPx} beside ${widthPx}x${heightPx} pixels`);

@@ -154,7 +154,7 @@ export class Recogniser {
       // A graph of a fixed batch is filled up with a repeated crop.
       const padded = typeof fixed === "number" ? Array.from({ length: fixed }, (_, i) => batch[i] ?? batch[0]!) : batch;
       const feeds = { [this.session.inputs[0]!.name]: packRgb(padded, scale) };
-      const outputs = await this.session.run(feeds, signal ? { signal } : {});
+      const outputs = await this.session.run(feeds, { give: true, ...(signal && { signal }) });
       const data = outputs[this.session.outputs[0]!.name]!.data as Float32Array;
       for (const i of batch.keys()) rows.push(data.subarray(i * this.embeddingSize, (i + 1) * this.embeddingSize));
     }
@@ -162,13 +162,13 @@ export class Recogniser {
   }
 
   private toEmbedding(row: Float32Array, mirrored: Float32Array): Embedding {
-    const mean = Float64Array.from(row, (value, i) => (value + mirrored[i]!) / 2);
+    const mean = new Float64Array(row).map((value, i) => (value + mirrored[i]!) / 2);
     const norm = Math.hypot(...mean);
     if (!Number.isFinite(norm) || norm === 0) {
       throw new CheckpointError(
         `${this.file.name} gives no finite embedding; its weights are damaged or of another use`,
       );
     }
-    return { embedding: Float32Array.from(mean, (value) => value / norm), norm, recogniser: this.id };
+    return { embedding: new Float32Array(mean.map((value) => value / norm)), norm, recogniser: this.id };
   }
 }

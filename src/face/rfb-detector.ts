@@ -70,7 +70,7 @@ export class RfbDetector implements FaceDetector {
     signal: AbortSignal | undefined,
   ): Promise<Detection[]> {
     const feeds = { [this.session.inputs[0]!.name]: packRgb([frame], pixelScale) };
-    const { scores, boxes } = await this.session.run(feeds, signal ? { signal } : {});
+    const { scores, boxes } = await this.session.run(feeds, { give: true, ...(signal && { signal }) });
     const toImage = (share: number, sizePx: number, start: number) => (share * sizePx + start) / scale;
     const found: Detection[] = [];
     const [score, edges] = [scores!.data as Float32Array, boxes!.data as Float32Array];

@@ -51,7 +51,7 @@ export class ScrfdDetector implements FaceDetector {
     const [widthPx, heightPx] = this.fixedSize ?? [sidePx, sidePx];
     const { image: frame, scale } = await letterbox(image, widthPx, heightPx, background);
     const feeds = { [this.session.inputs[0]!.name]: packRgb([frame], pixelScale) };
-    const results = await this.session.run(feeds, signal ? { signal } : {});
+    const results = await this.session.run(feeds, { give: true, ...(signal && { signal }) });
     const outputs = this.session.outputs.map(({ name }) => results[name]!.data as Float32Array);
     const found = strides.flatMap((stride, level) => {
       const [scores, edges, points] = [outputs[level]!, outputs[level + 3]!, outputs[level + 6]];
