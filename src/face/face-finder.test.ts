@@ -128,6 +128,22 @@ test("an unsteady face is better than none, and what no landmarks fit is none", 
   expect(await withDisagreement(0.2)).toEqual([]);
 });
 
+test("an unsteady face is looked at closer only if it is small", async () => {
+  const zoomsTried = async (image: Image) => {
+    const zooms: number[] = [];
+    const detect: FaceDetector["detect"] = (view, options = {}) => {
+      zooms.push(options.zoom ?? 1);
+      return detector.detect(view, options);
+    };
+    const locate = async (view: Image, box: Box) => ({ ...(await landmarks.locate(view, box)), disagreement: 0.06 });
+    await new FaceFinder({ ...detector, detect }, { ...landmarks, locate }, []).find(image);
+    return zooms.filter((zoom) => zoom > 1);
+  };
+  expect(await zoomsTried(photo(120, 110, 30, 20))).toEqual([]); // 32 of 120 pixels: more than a quarter
+  expect(await zoomsTried(photo(140, 130, 30, 20))).toEqual([2]); // more than an eighth
+  expect(await zoomsTried(photo(280, 270, 30, 20))).toEqual([2, 4]);
+});
+
 test("the largest face is first, but a steady one is preferred", async () => {
   const boxes: Box[] = [
     [0, 0, 10, 10],

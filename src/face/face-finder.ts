@@ -72,6 +72,7 @@ export class FaceFinder {
     let best: Face[] = [];
     for (const view of ladder(image, this.detector.otherZooms)) {
       if (upright && !uprightRungs.includes(view.rung)) break;
+      if (view.zoom > 1 && fillsTile(best, image, view.zoom)) continue;
       const faces = await this.look(view, signal);
       if (faces.some(isSteady)) return faces;
       if (leastDisagreement(faces) < leastDisagreement(best)) best = faces;
@@ -101,6 +102,14 @@ export class FaceFinder {
   async release(): Promise<void> {
     await Promise.all([this.detector.release(), this.landmarks.release()]);
   }
+}
+
+/**
+ * Whether a face was found that is too large for a closer look: that shows the image in tiles of its size over `zoom`,
+ * which overlap by half, and may cut what is larger than half a tile.
+ */
+function fillsTile(faces: readonly Face[], { widthPx, heightPx }: Image, zoom: number): boolean {
+  return faces.some(({ box: [, y0, , y1] }) => y1 - y0 > Math.max(widthPx, heightPx) / (2 * zoom));
 }
 
 function leastDisagreement(faces: readonly Face[]): number {
