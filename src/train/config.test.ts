@@ -9,7 +9,6 @@ const methods: Record<string, Method> = {
   "mini/base.json": "base",
   "mini/decoder.json": "autoencoder",
   "mini/distill.json": "distill",
-  "mini/further.json": "arc2face",
   "mini/identity.json": "arc2face",
   "webface.json": "arc2face",
   "finetune.json": "arc2face",
