@@ -55,13 +55,7 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
 
   const [red, green, blue] = background;
   try {
-    // Read once from top to bottom: without a second copy of the decoded picture in memory.
-    const { data, info } = await sharp(bytes, {
-      limitInputPixels: false,
-      failOn: "error",
-      pages: 1,
-      sequentialRead: true,
-    })
+    const { data, info } = await sharp(bytes, { limitInputPixels: false, failOn: "error", pages: 1 })
       .autoOrient()
       .flatten({ background: { r: red, g: green, b: blue } })
       .toColourspace("srgb")
