@@ -84,8 +84,7 @@ function Keep({ face, onKept }: { face: NewFace; onKept: (identity: Identity) =>
       />
       <p className={styles.note}>
         The photo and the numbers that describe the face are stored on this server until you delete the face; deleting
-        removes every file. Images made of it are marked as synthetic in the page, and their files say how they were
-        made.
+        removes every file. Images made of it are marked as synthetic, in the page and in their files.
       </p>
       <ErrorNotice error={keep.error} />
       <Button

@@ -17,7 +17,7 @@ export function PhotoSource(props: { onPhoto: (file: File) => void; isBusy: bool
         <>
           <ImageUp className={styles.icon} size={36} strokeWidth={1.5} aria-hidden />
           <p className={styles.invitation}>
-            <strong>{isOver ? "Let go to use this photo" : "Drop a photo here, or paste one"}</strong>
+            <strong>{isOver ? "Let go to use this photo" : <Invitation />}</strong>
             <span>One face that is large, sharp and looks at the camera works best.</span>
           </p>
         </>
@@ -59,5 +59,15 @@ export function PhotoSource(props: { onPhoto: (file: File) => void; isBusy: bool
         />
       )}
     </div>
+  );
+}
+
+/** Nobody drops or pastes with a finger. */
+function Invitation() {
+  return (
+    <>
+      <span className={styles.forMouse}>Drop a photo here, or paste one</span>
+      <span className={styles.forTouch}>Start with a photo</span>
+    </>
   );
 }

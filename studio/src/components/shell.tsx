@@ -56,7 +56,7 @@ export function Shell(props: { route: Route; info: Info | undefined; onSignOut: 
         {children}
       </main>
       <footer className={styles.footer}>
-        Every image made here is synthetic, and its file says how it was made.
+        Every image made here is synthetic; its file says so, and how it was made.
         {info && <span> arc2face {info.version}</span>}
       </footer>
     </div>
