@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -71,11 +72,12 @@ export async function benchMini({
 
 /** One image from the command line, with all that it takes to start. Needs the build. */
 async function benchCommand(model: string, embedding: Float32Array, runs: number): Promise<void> {
+  const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+  if (!existsSync(main)) return console.log("command line: not measured (npm run build first)");
   const out = await mkdtemp(join(tmpdir(), "arc2face-bench-"));
   try {
     const face = join(out, "face.json");
     await writeFile(face, JSON.stringify([...embedding]));
-    const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
     const args = [main, "generate", face, "--model", model, "-n", "1", "--steps", "4", "--seed", "1", "--out", out];
     for (const extra of [["--no-likeness"], []]) {
       const seconds = await best(() => runNode([...args, ...extra]), runs);
