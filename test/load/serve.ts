@@ -30,6 +30,8 @@ const { values } = parseArgs({
     steady: { type: "string", default: "4" },
     steps: { type: "string", default: "4" },
     images: { type: "string", default: "2" },
+    /** Of the server's networks. Default: one for each core. */
+    threads: { type: "string" },
     /** Measure how similar the images are, too; the model must be one for the recogniser that the server has. */
     similarity: { type: "boolean", default: false },
   },
@@ -99,6 +101,7 @@ function makeKeys(count: number): string[] {
 
 async function startServer() {
   const args = ["serve", "--port", "0", "--data", dataFolder, "--model", values.model, "--require-key"];
+  if (values.threads) args.push("--threads", values.threads);
   const child = spawn(
     process.execPath,
     ["--import", "tsx", "src/cli/main.ts", ...args, "--max-queued", values.queued, "--drain", "5"],
