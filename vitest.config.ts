@@ -10,6 +10,7 @@ export default defineConfig({
     env: { ARC2FACE_CACHE: mkdtempSync(join(tmpdir(), "arc2face-test-")) },
     globalSetup: "test/support/remove-cache.ts",
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Sessions live in worker threads of their own; two files at once already fill two cores.
     pool: "forks",
     maxWorkers: 2,
