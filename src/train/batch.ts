@@ -2,7 +2,9 @@ import type { FaceRows } from "../data/dataset.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor, tensor } from "../tensor/tensor.js";
 import type { Prompt } from "./diffusion-networks.js";
+import type { ExportDType } from "./export.js";
 import type { Example } from "./task.js";
+import type { LoraOptions } from "./weights.js";
 
 /** Clean latents of some examples, end to end. */
 export async function readCleanLatents(dataset: FaceRows, examples: readonly Example[]): Promise<Float32Array> {
@@ -17,6 +19,16 @@ export interface ConditionOptions {
   readonly embeddingNoise: number;
   /** Examples that are shown without their identity. */
   readonly isDropped?: readonly boolean[];
+}
+
+/** What the methods that train on faces with embeddings have in common. */
+export interface ConditionedTaskOptions extends Pick<ConditionOptions, "prompts" | "embeddingNoise"> {
+  readonly batchSize: number;
+  readonly samples: { readonly count: number; readonly steps: number; readonly guidanceScale: number };
+  readonly seed: number;
+  readonly exportDType: ExportDType;
+  /** Only low-rank updates are trained. */
+  readonly lora?: LoraOptions | undefined;
 }
 
 /** What some examples are conditioned on: `tokens` i64 [N, L], and `faceEmbedding` float [N, E] of unit norm. */

@@ -10,28 +10,18 @@ import { projectFace } from "../models/projection.js";
 import { unet } from "../models/unet.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor, tensor, zeros } from "../tensor/tensor.js";
-import { readCleanLatents, readConditions } from "./batch.js";
+import { type ConditionedTaskOptions, readCleanLatents, readConditions } from "./batch.js";
 import { type ConsistencyMetric, consistencyLoss, guided } from "./consistency-loss.js";
 import { decodeLatents, exportDiffusionModel, type FinishedModel, latentShapeOf } from "./diffusion-networks.js";
-import type { ExportDType } from "./export.js";
 import { Sampler } from "./sampler.js";
 import type { Objective } from "./step-graph.js";
 import type { Example, ReadWeight, TrainingTask } from "./task.js";
-import type { LoraOptions, TrainableWeights } from "./weights.js";
+import type { TrainableWeights } from "./weights.js";
 
-export interface ConsistencyTaskOptions extends ConsistencyOptions {
-  readonly batchSize: number;
+export interface ConsistencyTaskOptions extends ConsistencyOptions, ConditionedTaskOptions {
   /** Of the teacher; 1 is off. */
   readonly guidanceScale: number;
   readonly loss: ConsistencyMetric;
-  /** Tokens for each dataset, in place of the prompt's. */
-  readonly prompts?: readonly (readonly number[])[] | undefined;
-  readonly embeddingNoise: number;
-  readonly samples: { readonly count: number; readonly steps: number; readonly guidanceScale: number };
-  readonly seed: number;
-  readonly exportDType: ExportDType;
-  /** Only low-rank updates are trained. */
-  readonly lora?: LoraOptions | undefined;
 }
 
 /**

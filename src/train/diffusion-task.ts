@@ -9,24 +9,19 @@ import { projectFace } from "../models/projection.js";
 import { unet } from "../models/unet.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
-import { readCleanLatents, readConditions } from "./batch.js";
+import { type ConditionedTaskOptions, readCleanLatents, readConditions } from "./batch.js";
 import { type DiffusionNetworks, decodeLatents, exportDiffusionModel, latentShapeOf } from "./diffusion-networks.js";
-import type { ExportDType } from "./export.js";
 import { arcFaceInFfhq, denoisingLoss, identityDistance, resample } from "./losses.js";
 import { predictClean } from "./predictions.js";
 import { Sampler } from "./sampler.js";
 import type { Objective } from "./step-graph.js";
 import type { Example, ReadWeight, TrainingTask } from "./task.js";
-import type { LoraOptions, TrainableWeights } from "./weights.js";
+import type { TrainableWeights } from "./weights.js";
 
-export interface DiffusionTaskOptions {
-  readonly batchSize: number;
+export interface DiffusionTaskOptions extends ConditionedTaskOptions {
   readonly noise: NoiseScheduleConfig;
   readonly minSnrGamma?: number | undefined;
-  /** Tokens for each dataset, in place of the prompt's. */
-  readonly prompts?: readonly (readonly number[])[] | undefined;
   readonly identityDropout: number;
-  readonly embeddingNoise: number;
   readonly identity?:
     | {
         readonly recogniser: GraphInterface;
@@ -36,11 +31,6 @@ export interface DiffusionTaskOptions {
         readonly belowTimestep: number;
       }
     | undefined;
-  readonly samples: { readonly count: number; readonly steps: number; readonly guidanceScale: number };
-  readonly seed: number;
-  readonly exportDType: ExportDType;
-  /** Only low-rank updates are trained. */
-  readonly lora?: LoraOptions | undefined;
 }
 
 /**
