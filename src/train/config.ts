@@ -169,6 +169,8 @@ const diffusion = {
           images: count.default(4),
           /** Only timesteps below this. */
           belowTimestep: count.default(250),
+          /** Look at images that the model has begun itself, in so many steps from noise, not at photos with noise. */
+          ownSteps: count.max(50).optional(),
         })
         .optional(),
     })

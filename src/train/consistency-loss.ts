@@ -3,7 +3,7 @@ import type { PredictionType } from "../diffusion/schedule.js";
 import { stopGradient } from "../graph/gradients/index.js";
 import { add, concat, expand, gather, mul, reduceMean, reshape, split, sqrt, sub } from "../graph/operators/index.js";
 import { floats, size, type Value } from "../graph/value.js";
-import { type NoiseLevel, predictClean, predictNoise } from "./predictions.js";
+import { ddimStep, type NoiseLevel, predictClean } from "./predictions.js";
 
 /** How far two predictions are apart: the mean square, or pseudo-Huber, a square well below `c` and the distance above. */
 export type ConsistencyMetric = { readonly kind: "l2" } | { readonly kind: "huber"; readonly c: number };
@@ -43,11 +43,7 @@ export function consistencyLoss(distillation: ConsistencyDistillation, x: Value,
     solver.map((step) => step.to),
     index,
   );
-  const guided = teacher(x, from.timesteps);
-  const next = add(
-    mul(predictClean(type, x, guided, from), to.alpha),
-    mul(predictNoise(type, x, guided, from), to.sigma),
-  );
+  const next = ddimStep(type, x, teacher(x, from.timesteps), from, to);
   const consistent = (latents: Value, level: Levels) =>
     add(
       mul(latents, level.skip),

@@ -2,8 +2,7 @@ import type { FaceRows } from "../data/dataset.js";
 import { planSampling } from "../diffusion/samplers.js";
 import { createNoiseSchedule, type NoiseSchedule, type NoiseScheduleConfig } from "../diffusion/schedule.js";
 import { addNoise, minSnrWeight, vTarget } from "../diffusion/targets.js";
-import type { GraphInterface } from "../graph/export.js";
-import { add, mul, reduceMean, reshape, slice, sqrt, sub } from "../graph/operators/index.js";
+import { add } from "../graph/operators/index.js";
 import { input, type Value } from "../graph/value.js";
 import { projectFace } from "../models/projection.js";
 import { unet } from "../models/unet.js";
@@ -11,8 +10,8 @@ import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
 import { type ConditionedTaskOptions, readCleanLatents, readConditions } from "./batch.js";
 import { type DiffusionNetworks, decodeLatents, exportDiffusionModel, latentShapeOf } from "./diffusion-networks.js";
-import { arcFaceInFfhq, denoisingLoss, identityDistance, resample } from "./losses.js";
-import { predictClean } from "./predictions.js";
+import { IdentityLoss, type IdentityLossOptions } from "./identity-loss.js";
+import { denoisingLoss } from "./losses.js";
 import { Sampler } from "./sampler.js";
 import type { Objective } from "./step-graph.js";
 import type { Example, ReadWeight, TrainingTask } from "./task.js";
@@ -22,15 +21,7 @@ export interface DiffusionTaskOptions extends ConditionedTaskOptions {
   readonly noise: NoiseScheduleConfig;
   readonly minSnrGamma?: number | undefined;
   readonly identityDropout: number;
-  readonly identity?:
-    | {
-        readonly recogniser: GraphInterface;
-        readonly weight: number;
-        /** How many images of the batch are looked at. */
-        readonly images: number;
-        readonly belowTimestep: number;
-      }
-    | undefined;
+  readonly identity?: IdentityLossOptions | undefined;
 }
 
 /**
@@ -42,6 +33,7 @@ export class DiffusionTask implements TrainingTask {
   private readonly schedule: NoiseSchedule;
   private readonly latentShape: readonly [number, number, number];
   private readonly sampler: Sampler;
+  private readonly identity: IdentityLoss | undefined;
 
   /** @throws InputError or CheckpointError if dataset and networks do not fit each other */
   constructor(
@@ -63,7 +55,16 @@ export class DiffusionTask implements TrainingTask {
     const prediction = this.predict(latents, timesteps, tokens, faceEmbedding);
     const { loss, error } = denoisingLoss(prediction, target, lossWeights);
     const inputs = [latents, target, timesteps, lossWeights, tokens, faceEmbedding];
-    const identity = options.identity && this.identityLoss(options.identity, [latents, prediction, faceEmbedding]);
+    if (options.identity) {
+      this.identity = new IdentityLoss(options.identity, this.schedule, {
+        latentShape: this.latentShape,
+        network: (...operands) => this.predict(...operands),
+        decode: (scaled) => decodeLatents(autoencoder, scaled),
+        prompt: prompt.tokens,
+        batch: { latents, prediction, faceEmbedding },
+      });
+    }
+    const { identity } = this;
     this.objective = {
       inputs: [...inputs, ...(identity?.inputs ?? [])],
       loss: identity ? add(loss, identity.loss) : loss,
@@ -88,7 +89,7 @@ export class DiffusionTask implements TrainingTask {
 
   async makeBatch(examples: readonly Example[], rng: TorchGenerator): Promise<Record<string, Tensor>> {
     const { schedule } = this;
-    const { minSnrGamma, identityDropout, identity } = this.options;
+    const { minSnrGamma, identityDropout } = this.options;
     const count = examples.length;
     const shape = [count, ...this.latentShape];
     const timesteps = Array.from(rng.randint(0, schedule.trainSteps, [count]).data, Number);
@@ -97,7 +98,6 @@ export class DiffusionTask implements TrainingTask {
     const clean = await readCleanLatents(this.dataset, examples);
     const { prompt } = this.networks;
     const conditions = await readConditions(this.dataset, examples, { ...this.options, prompt, isDropped }, rng);
-    const alpha = timesteps.map((t) => Math.sqrt(schedule.alphasCumprod[t] as number));
     return {
       latents: f32(shape, addNoise(schedule, clean, noise, timesteps)),
       target: f32(shape, targetOf(schedule, clean, noise, timesteps)),
@@ -107,15 +107,7 @@ export class DiffusionTask implements TrainingTask {
         timesteps.map((t) => (minSnrGamma === undefined ? 1 : minSnrWeight(schedule, t, minSnrGamma))),
       ),
       ...conditions,
-      ...(identity && {
-        signal: f32([identity.images], alpha.slice(0, identity.images)),
-        identityWeights: f32(
-          [identity.images],
-          timesteps
-            .slice(0, identity.images)
-            .map((t, i) => (isDropped[i] || t >= identity.belowTimestep ? 0 : identity.weight)),
-        ),
-      }),
+      ...this.identity?.makeInputs(timesteps, isDropped, rng),
     };
   }
 
@@ -150,22 +142,6 @@ export class DiffusionTask implements TrainingTask {
     const encoder = this.weights.network("encoder", projection.weights);
     const conditioning = projectFace(encoder, projection.config, tokens, faceEmbedding, prompt.idToken);
     return unet(this.weights.network("unet", denoiser.weights), denoiser.config, latents, timesteps, conditioning);
-  }
-
-  /** How far the faces of decoded predictions are from those that were asked for, where noise is low. */
-  private identityLoss(
-    { recogniser, images }: NonNullable<DiffusionTaskOptions["identity"]>,
-    [latents, prediction, faceEmbedding]: readonly [Value, Value, Value],
-  ) {
-    const signal = input("signal", "f32", [images]);
-    const weights = input("identityWeights", "f32", [images]);
-    const first = (x: Value) => slice(x, 0, 0, images);
-    const alpha = reshape(signal, [images, 1, 1, 1]);
-    const level = { alpha, sigma: sqrt(sub(1, mul(alpha, alpha))) };
-    const clean = predictClean(this.schedule.predictionType, first(latents), first(prediction), level);
-    const crops = resample(decodeLatents(this.networks.autoencoder, clean), arcFaceInFfhq, 112);
-    const distance = identityDistance(recogniser, crops, first(faceEmbedding));
-    return { inputs: [signal, weights], loss: reduceMean(mul(distance, weights)) };
   }
 }
 

@@ -34,3 +34,14 @@ export function predictNoise(type: PredictionType, x: Value, prediction: Value, 
       return div(sub(x, mul(prediction, alpha)), sigma);
   }
 }
+
+/**
+ * One deterministic step of sampling. Source: Song 2021 (DDIM), eq. 12 with sigma 0. Arguments as {@link predictClean}.
+ * @returns latents at the noise level `to`
+ */
+export function ddimStep(type: PredictionType, x: Value, prediction: Value, from: NoiseLevel, to: NoiseLevel): Value {
+  return add(
+    mul(predictClean(type, x, prediction, from), to.alpha),
+    mul(predictNoise(type, x, prediction, from), to.sigma),
+  );
+}

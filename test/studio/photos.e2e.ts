@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -68,20 +68,28 @@ describe.skipIf(!chromiumPath)("a photo", () => {
   const skin = [220, 175, 145];
   const isSkin = (colour: number[]) => colour.every((value, i) => Math.abs(value - skin[i]!) < 40);
 
-  /** Drags files over the page and lets them go, as the browser's own drag and drop. */
-  async function drag(type: "dragEnter" | "dragOver" | "drop", ...files: string[]) {
-    const session = await page.context().newCDPSession(page);
-    await session.send("Input.dispatchDragEvent", {
-      ...{ type, x: 300, y: 300, data: { items: [], files, dragOperationsMask: 1 } },
-    });
-    await session.detach();
+  /** Drags a file over the page: the events that a browser tells of it, on what lies in the middle of the page. */
+  const hold = (file: string) => drag(["dragenter", "dragover"], file);
+  const letGo = (file: string) => drag(["dragover", "drop"], file);
+
+  async function drag(types: readonly string[], file: string) {
+    const type = file.endsWith(".jpg") ? "image/jpeg" : "text/plain";
+    const parts = { name: basename(file), type, base64: (await readFile(file)).toString("base64") };
+    await page.evaluate(`{
+      const { name, type, base64 } = ${JSON.stringify(parts)};
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { type }));
+      for (const type of ${JSON.stringify(types)})
+        document
+          .elementFromPoint(innerWidth / 2, innerHeight / 2)
+          .dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+    }`);
   }
 
   it("is dropped on the first page", async () => {
-    await drag("dragEnter", photo);
-    await drag("dragOver", photo);
+    await hold(photo);
     await page.getByText("Let go to use this photo").waitFor();
-    await drag("drop", photo);
+    await letGo(photo);
     expect(await shownPhoto()).toMatchObject({ width: 512, height: 512 });
     expect(trouble).toEqual([]);
   });
@@ -89,10 +97,9 @@ describe.skipIf(!chromiumPath)("a photo", () => {
   it("is dropped on any other page, which then shows what to do with it", async () => {
     await page.goto(`${server.url}/#/models`);
     await page.getByRole("heading", { name: "Models", exact: true }).waitFor();
-    await drag("dragEnter", photo);
-    await drag("dragOver", photo);
+    await hold(photo);
     await page.getByText("Let go to make a face of this photo").waitFor();
-    await drag("drop", photo);
+    await letGo(photo);
     await page.getByRole("heading", { name: "A new face" }).waitFor();
     expect(await shownPhoto()).toMatchObject({ width: 512, height: 512 });
     expect(trouble).toEqual([]);
@@ -101,9 +108,8 @@ describe.skipIf(!chromiumPath)("a photo", () => {
   it("that is no picture is refused in words", async () => {
     const text = join(folder, "notes.txt");
     await writeFile(text, "not a picture");
-    await drag("dragEnter", text);
-    await drag("dragOver", text);
-    await drag("drop", text);
+    await hold(text);
+    await letGo(text);
     await page
       .getByRole("alert")
       .filter({ hasText: /not a picture|JPEG, PNG/ })
