@@ -1,0 +1,134 @@
+import { expect, it } from "vitest";
+import { expectClose } from "../../test/support/close.js";
+import { createNoiseSchedule } from "../diffusion/schedule.js";
+import { exportOnnx } from "../graph/export.js";
+import { gradients } from "../graph/gradients/index.js";
+import { add, mul, reduceMean, reshape, slice, sub } from "../graph/operators/index.js";
+import { constant, input, type Value } from "../graph/value.js";
+import { Session } from "../runtime/session.js";
+import { TorchGenerator } from "../tensor/random.js";
+import { f32, type Tensor } from "../tensor/tensor.js";
+import { IdentityLoss, type IdentityLossOptions } from "./identity-loss.js";
+import { arcFaceInFfhq, identityDistance, resample } from "./losses.js";
+
+const schedule = createNoiseSchedule({
+  trainSteps: 1000,
+  betaSchedule: "scaled_linear",
+  betaStart: 0.00085,
+  betaEnd: 0.012,
+  predictionType: "v_prediction",
+  zeroTerminalSnr: true,
+});
+const images = 3;
+const shape = [3, 8, 8] as const;
+const length = shape[0] * shape[1] * shape[2];
+const faces = f32([4, 3], [0, 0.6, 0.8, 1, 0, 0, 0.8, 0, -0.6, 0, 0, 0]);
+const dropped = [false, false, true, false];
+const w = input("w", "f32", []);
+
+const recogniser = (() => {
+  const crop = input("crop", "f32", [1, 3, 112, 112]);
+  const parts = [slice(crop, 2, 0, 30), slice(crop, 3, 0, 40), slice(crop, 3, 70, 112)];
+  const means = parts.map((part, i) => mul(reduceMean(part, { axes: [2, 3] }), i + 1));
+  return { inputs: [crop], outputs: { embedding: means.reduce(add) } };
+})();
+
+/** v = w·(x + face + t/1000), a face of three numbers being a colour. */
+function network(x: Value, timesteps: Value, faces: Value): Value {
+  const column = (value: Value, channels: number) => reshape(value, [images, channels, 1, 1]);
+  return mul(w, add(add(x, column(faces, 3)), column(mul(timesteps, 0.001), 1)));
+}
+
+function identityLoss(options: Partial<IdentityLossOptions> = {}, noise = schedule) {
+  const latents = constant(new TorchGenerator(1).randn([4, ...shape]));
+  return new IdentityLoss({ recogniser, weight: 0.5, images, belowTimestep: 800, ...options }, noise, {
+    latentShape: shape,
+    network: (x, timesteps, _, faces) => network(x, timesteps, faces),
+    decode: (latents) => latents,
+    prompt: [5, 6],
+    batch: { latents, prediction: mul(latents, w), faceEmbedding: constant(faces) },
+  });
+}
+
+/** A loss and its slope in w, at w = 0.4. */
+async function evaluate(inputs: readonly Value[], loss: Value, given: Readonly<Record<string, Tensor>> = {}) {
+  const outputs = { loss, slope: gradients(loss, [w])[0] as Value };
+  const session = await Session.load(exportOnnx({ inputs: [w, ...inputs], outputs }));
+  try {
+    return await session.run({ ...given, w: f32([], [0.4]) });
+  } finally {
+    await session.release();
+  }
+}
+
+/** What the loss should be for clean latents that depend on w. */
+function expected(clean: Value, weights: readonly number[]) {
+  const crops = resample(clean, arcFaceInFfhq, 112);
+  const distance = identityDistance(recogniser, crops, slice(constant(faces), 0, 0, images));
+  return evaluate([], reduceMean(mul(distance, constant(f32([images], weights)))));
+}
+
+const levels = (timesteps: ArrayLike<number>) => {
+  const alpha = Array.from(timesteps, (t) => Math.sqrt(schedule.alphasCumprod[t] as number));
+  return { alpha, sigma: alpha.map((value) => Math.sqrt(1 - value ** 2)) };
+};
+const column = (values: readonly number[]) => constant(f32([images, 1, 1, 1], values));
+
+it("looks at photos with noise, but not at those without identity or with more noise than is asked for", async () => {
+  const timesteps = [100, 900, 300, 50];
+  const loss = identityLoss();
+  const given = loss.makeInputs(timesteps, dropped, new TorchGenerator(3));
+  const latents = slice(constant(new TorchGenerator(1).randn([4, ...shape])), 0, 0, images);
+  const { alpha, sigma } = levels(timesteps.slice(0, images));
+  const clean = sub(mul(latents, column(alpha)), mul(mul(latents, w), column(sigma)));
+  const wanted = await expected(clean, [0.5, 0, 0]);
+  const found = await evaluate(loss.inputs, loss.loss, given);
+  expectClose(found.loss, wanted.loss as Tensor, 1e-5);
+  expectClose(found.slope, wanted.slope as Tensor, 1e-5);
+});
+
+it("looks at images that the network has begun, with the gradient of the last evaluation", async () => {
+  const ownSteps = 3;
+  const loss = identityLoss({ ownSteps });
+  const given = loss.makeInputs([100, 900, 300, 50], dropped, new TorchGenerator(3));
+  const passed = given.identityTimesteps?.data as Float32Array;
+  const row = (i: number) => Array.from(passed.subarray(i * images, (i + 1) * images));
+  expect(row(0)).toEqual([999, 999, 999]);
+  expect(row(ownSteps).every((t) => t < 800)).toBe(true);
+  expect(new Set(row(ownSteps)).size).toBe(images);
+
+  const x = Float32Array.from(given.identityNoise?.data as Float32Array);
+  const velocity = (k: number) => {
+    const timesteps = row(k);
+    return x.map((value, i) => {
+      const image = Math.floor(i / length);
+      const face = faces.data[image * 3 + Math.floor((i % length) / (length / 3))] as number;
+      return 0.4 * (value + face + (timesteps[image] as number) / 1000);
+    });
+  };
+  for (let k = 0; k < ownSteps; k++) {
+    const [from, to] = [levels(row(k)), levels(row(k + 1))];
+    for (const [i, v] of velocity(k).entries()) {
+      const image = Math.floor(i / length);
+      const at = ({ alpha, sigma }: typeof from) => [alpha[image] as number, sigma[image] as number] as const;
+      const [[alpha, sigma], [nextAlpha, nextSigma]] = [at(from), at(to)];
+      const value = x[i] as number;
+      x[i] = nextAlpha * (alpha * value - sigma * v) + nextSigma * (alpha * v + sigma * value);
+    }
+  }
+  const { alpha, sigma } = levels(row(ownSteps));
+  const reached = constant(f32([images, ...shape], x));
+  const last = network(reached, constant(f32([images], row(ownSteps))), slice(constant(faces), 0, 0, images));
+  const wanted = await expected(sub(mul(reached, column(alpha)), mul(last, column(sigma))), [0.5, 0.5, 0]);
+  const found = await evaluate(loss.inputs, loss.loss, given);
+  expectClose(found.loss, wanted.loss as Tensor, 1e-4);
+  expectClose(found.slope, wanted.slope as Tensor, 1e-4);
+});
+
+it("refuses to begin from noise where the network could not", () => {
+  const epsilon = createNoiseSchedule({
+    ...{ trainSteps: 1000, betaSchedule: "linear", betaStart: 0.00085, betaEnd: 0.012 },
+    ...{ predictionType: "epsilon", zeroTerminalSnr: true },
+  });
+  expect(() => identityLoss({ ownSteps: 2 }, epsilon)).toThrow(/ownSteps.*predicts v/);
+});
