@@ -37,7 +37,7 @@ export async function readConditions(
   examples: readonly Example[],
   { prompt, prompts, embeddingNoise, isDropped = [] }: ConditionOptions,
   rng: TorchGenerator,
-): Promise<Record<"tokens" | "faceEmbedding", Tensor>> {
+): Promise<{ readonly tokens: Tensor<"i64">; readonly faceEmbedding: Tensor<"f32"> }> {
   const count = examples.length;
   const size = dataset.index.embeddings.size;
   const faces = await Promise.all(examples.map(({ row }) => dataset.readEmbedding(row)));

@@ -170,7 +170,13 @@ const diffusion = {
           /** Only timesteps below this. */
           belowTimestep: count.default(250),
           /** Look at images that the model has begun itself, in so many steps from noise, not at photos with noise. */
-          ownSteps: count.max(50).optional(),
+          own: z
+            .strictObject({
+              steps: count.max(50).default(3),
+              /** Share of them that are of nobody: with embeddings drawn from the distribution of the batch's. */
+              drawnShare: share.default(0.5),
+            })
+            .optional(),
         })
         .optional(),
     })

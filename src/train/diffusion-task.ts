@@ -107,7 +107,7 @@ export class DiffusionTask implements TrainingTask {
         timesteps.map((t) => (minSnrGamma === undefined ? 1 : minSnrWeight(schedule, t, minSnrGamma))),
       ),
       ...conditions,
-      ...this.identity?.makeInputs(timesteps, isDropped, rng),
+      ...this.identity?.makeInputs(timesteps, conditions.faceEmbedding, rng),
     };
   }
 

@@ -4,7 +4,7 @@ import { createNoiseSchedule } from "../diffusion/schedule.js";
 import { exportOnnx } from "../graph/export.js";
 import { gradients } from "../graph/gradients/index.js";
 import { add, mul, reduceMean, reshape, slice, sub } from "../graph/operators/index.js";
-import { constant, input, type Value } from "../graph/value.js";
+import { constant, input, size, type Value } from "../graph/value.js";
 import { Session } from "../runtime/session.js";
 import { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
@@ -22,8 +22,7 @@ const schedule = createNoiseSchedule({
 const images = 3;
 const shape = [3, 8, 8] as const;
 const length = shape[0] * shape[1] * shape[2];
-const faces = f32([4, 3], [0, 0.6, 0.8, 1, 0, 0, 0.8, 0, -0.6, 0, 0, 0]);
-const dropped = [false, false, true, false];
+const faces = f32([4, 3], [0, 0.6, 0.8, 1, 0, 0, 0, 0, 0, 0.8, 0, -0.6]);
 const w = input("w", "f32", []);
 
 const recogniser = (() => {
@@ -35,7 +34,7 @@ const recogniser = (() => {
 
 /** v = w·(x + face + t/1000), a face of three numbers being a colour. */
 function network(x: Value, timesteps: Value, faces: Value): Value {
-  const column = (value: Value, channels: number) => reshape(value, [images, channels, 1, 1]);
+  const column = (value: Value, channels: number) => reshape(value, [size(x, 0), channels, 1, 1]);
   return mul(w, add(add(x, column(faces, 3)), column(mul(timesteps, 0.001), 1)));
 }
 
@@ -77,7 +76,7 @@ const column = (values: readonly number[]) => constant(f32([images, 1, 1, 1], va
 it("looks at photos with noise, but not at those without identity or with more noise than is asked for", async () => {
   const timesteps = [100, 900, 300, 50];
   const loss = identityLoss();
-  const given = loss.makeInputs(timesteps, dropped, new TorchGenerator(3));
+  const given = loss.makeInputs(timesteps, faces, new TorchGenerator(3));
   const latents = slice(constant(new TorchGenerator(1).randn([4, ...shape])), 0, 0, images);
   const { alpha, sigma } = levels(timesteps.slice(0, images));
   const clean = sub(mul(latents, column(alpha)), mul(mul(latents, w), column(sigma)));
@@ -88,14 +87,14 @@ it("looks at photos with noise, but not at those without identity or with more n
 });
 
 it("looks at images that the network has begun, with the gradient of the last evaluation", async () => {
-  const ownSteps = 3;
-  const loss = identityLoss({ ownSteps });
-  const given = loss.makeInputs([100, 900, 300, 50], dropped, new TorchGenerator(3));
+  const steps = 3;
+  const loss = identityLoss({ own: { steps, drawnShare: 0 } });
+  const given = loss.makeInputs([100, 900, 300, 50], faces, new TorchGenerator(3));
   const passed = given.identityTimesteps?.data as Float32Array;
   const row = (i: number) => Array.from(passed.subarray(i * images, (i + 1) * images));
   expect(row(0)).toEqual([999, 999, 999]);
-  expect(row(ownSteps).every((t) => t < 800)).toBe(true);
-  expect(new Set(row(ownSteps)).size).toBe(images);
+  expect(row(steps).every((t) => t < 800)).toBe(true);
+  expect(new Set(row(steps)).size).toBe(images);
 
   const x = Float32Array.from(given.identityNoise?.data as Float32Array);
   const velocity = (k: number) => {
@@ -106,7 +105,7 @@ it("looks at images that the network has begun, with the gradient of the last ev
       return 0.4 * (value + face + (timesteps[image] as number) / 1000);
     });
   };
-  for (let k = 0; k < ownSteps; k++) {
+  for (let k = 0; k < steps; k++) {
     const [from, to] = [levels(row(k)), levels(row(k + 1))];
     for (const [i, v] of velocity(k).entries()) {
       const image = Math.floor(i / length);
@@ -116,13 +115,33 @@ it("looks at images that the network has begun, with the gradient of the last ev
       x[i] = nextAlpha * (alpha * value - sigma * v) + nextSigma * (alpha * v + sigma * value);
     }
   }
-  const { alpha, sigma } = levels(row(ownSteps));
+  const { alpha, sigma } = levels(row(steps));
   const reached = constant(f32([images, ...shape], x));
-  const last = network(reached, constant(f32([images], row(ownSteps))), slice(constant(faces), 0, 0, images));
+  const last = network(reached, constant(f32([images], row(steps))), slice(constant(faces), 0, 0, images));
   const wanted = await expected(sub(mul(reached, column(alpha)), mul(last, column(sigma))), [0.5, 0.5, 0]);
   const found = await evaluate(loss.inputs, loss.loss, given);
   expectClose(found.loss, wanted.loss as Tensor, 1e-4);
   expectClose(found.slope, wanted.slope as Tensor, 1e-4);
+});
+
+it("draws faces of nobody with the mean and the covariance of the batch", () => {
+  const loss = identityLoss({ images: 8, own: { steps: 1, drawnShare: 1 } });
+  const rng = new TorchGenerator(7);
+  const batch = rng.randn([8, 3]).data.map((value, i) => (i % 3 === 0 ? 3 + value / 4 : value / 8));
+  const draws = Array.from({ length: 250 }, () => loss.makeInputs([], f32([8, 3], batch), rng));
+  const drawn = Float32Array.from(
+    draws.flatMap(({ identityFaces }) => Array.from(identityFaces?.data as Float32Array)),
+  );
+  const column = (data: Float32Array, j: number) => Array.from(data.filter((_, i) => i % 3 === j));
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b) / values.length;
+  const spread = (values: readonly number[]) => Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)));
+  expect(draws[0]?.identityWeights?.data.every((weight) => weight === 0.5)).toBe(true);
+  expect(Math.hypot(...drawn.subarray(0, 3))).toBeCloseTo(1, 5);
+  // Brought to length 1, what is around (3, 0, 0) has its coordinates divided by about 3.
+  for (const j of [1, 2]) {
+    expect(mean(column(drawn, j)) * 3).toBeCloseTo(mean(column(batch, j)), 1);
+    expect(spread(column(drawn, j)) * 3).toBeCloseTo(spread(column(batch, j)) * Math.sqrt(8 / 7), 1);
+  }
 });
 
 it("refuses to begin from noise where the network could not", () => {
@@ -130,5 +149,5 @@ it("refuses to begin from noise where the network could not", () => {
     ...{ trainSteps: 1000, betaSchedule: "linear", betaStart: 0.00085, betaEnd: 0.012 },
     ...{ predictionType: "epsilon", zeroTerminalSnr: true },
   });
-  expect(() => identityLoss({ ownSteps: 2 }, epsilon)).toThrow(/ownSteps.*predicts v/);
+  expect(() => identityLoss({ own: { steps: 2, drawnShare: 0 } }, epsilon)).toThrow(/own.*predicts v/);
 });

@@ -15,8 +15,15 @@ export interface IdentityLossOptions {
   /** How many images of the batch are looked at. */
   readonly images: number;
   readonly belowTimestep: number;
-  /** Steps by which images come from pure noise to where they are looked at. Absent: photos with noise are. */
-  readonly ownSteps?: number | undefined;
+  /** Images that the network itself begins are looked at. Absent: photos with noise are. */
+  readonly own?: OwnImages | undefined;
+}
+
+export interface OwnImages {
+  /** From pure noise to where they are looked at. */
+  readonly steps: number;
+  /** Share of them that show nobody. */
+  readonly drawnShare: number;
 }
 
 /** What the loss looks at. */
@@ -39,10 +46,12 @@ interface Level extends NoiseLevel {
 /**
  * How far the faces of decoded predictions are from those that were asked for.
  *
- * The predictions are those for photos with noise, or those for images that the network itself has begun (`ownSteps`).
+ * The predictions are those for photos with noise, or those for images that the network itself has begun (`own`).
  * Noise leaves something of the person in a photo, which the network can read there instead of in the embedding; in its own
- * images is only what it has put there itself, and they need no photo of that kind of that person. The gradient goes through the
- * last evaluation only. Source: Xu 2023 (ReFL), Algorithm 1; with identity as the reward: Guo 2024 (PuLID), §3.3.
+ * images is only what it has put there itself, and they need no photo. So they can be of anybody: also of nobody, from
+ * embeddings drawn from the Gaussian of the batch's (as new identities are, Arc2Face §4.3), of which there are more than people in any
+ * dataset. The gradient goes through the last evaluation only. Source: Xu 2023 (ReFL), Algorithm 1; with identity as the reward:
+ * Guo 2024 (PuLID), §3.3.
  */
 export class IdentityLoss {
   readonly inputs: readonly Value[];
@@ -55,28 +64,30 @@ export class IdentityLoss {
     private readonly schedule: NoiseSchedule,
     private readonly subject: IdentityLossSubject,
   ) {
-    const { images, recogniser, ownSteps } = options;
+    const { images, recogniser, own } = options;
     const { predictionType, alphasCumprod } = schedule;
     const first = (x: Value) => slice(x, 0, 0, images);
     const { latents, prediction, faceEmbedding } = subject.batch;
-    const faces = first(faceEmbedding);
     const weights = input("identityWeights", "f32", [images]);
-    const timesteps = input("identityTimesteps", "f32", [(ownSteps ?? 0) + 1, images]);
+    const timesteps = input("identityTimesteps", "f32", [(own?.steps ?? 0) + 1, images]);
     const signal = input("identitySignal", "f32", timesteps.shape);
-    const levels = Array.from({ length: (ownSteps ?? 0) + 1 }, (_, i) => levelAt(timesteps, signal, i));
+    const levels = Array.from({ length: (own?.steps ?? 0) + 1 }, (_, i) => levelAt(timesteps, signal, i));
     const last = levels.at(-1) as Level;
+    let faces: Value;
     let clean: Value;
-    if (ownSteps === undefined) {
+    if (!own) {
       this.inputs = [weights, signal];
+      faces = first(faceEmbedding);
       clean = predictClean(predictionType, first(latents), first(prediction), last);
     } else {
       if (predictionType === "epsilon" && alphasCumprod.at(-1) === 0) {
         throw new InputError(
-          "loss.identity.ownSteps: a model that predicts noise says nothing about the image at zero terminal SNR; train one that predicts v",
+          "loss.identity.own: a model that predicts noise says nothing about the image at zero terminal SNR; train one that predicts v",
         );
       }
+      faces = input("identityFaces", "f32", [images, faceEmbedding.shape[1] as number]);
       const noise = input("identityNoise", "f32", [images, ...subject.latentShape]);
-      this.inputs = [weights, signal, timesteps, noise];
+      this.inputs = [weights, signal, timesteps, faces, noise];
       const tokens = tensor("i64", [1, subject.prompt.length], BigInt64Array.from(subject.prompt, BigInt));
       const prompts = expand(constant(tokens), [images, subject.prompt.length]);
       const network = (x: Value, level: Level) => subject.network(x, level.timesteps, prompts, faces);
@@ -93,42 +104,79 @@ export class IdentityLoss {
 
   /**
    * @param timesteps of the batch
-   * @param isDropped images without identity, which are not looked at
+   * @param faces     its embeddings, float [N, E]; of those without identity, which are not looked at, zeros
    */
-  makeInputs(
-    timesteps: readonly number[],
-    isDropped: readonly boolean[],
-    rng: TorchGenerator,
-  ): Readonly<Record<string, Tensor>> {
-    const { images, weight, belowTimestep, ownSteps } = this.options;
-    const { alphasCumprod, trainSteps } = this.schedule;
-    const isOwn = ownSteps !== undefined;
-    const stops = isOwn
-      ? Array.from(rng.randint(0, Math.min(belowTimestep, trainSteps), [images]).data, Number)
-      : timesteps.slice(0, images);
-    const first = trainSteps - 1;
-    const passed = Array.from({ length: (ownSteps ?? 0) + 1 }, (_, k) =>
-      stops.map((stop) => (isOwn ? Math.round(first - (k * (first - stop)) / ownSteps) : stop)),
-    ).flat();
-    const shape = [(ownSteps ?? 0) + 1, images];
+  makeInputs(timesteps: readonly number[], faces: Tensor<"f32">, rng: TorchGenerator): Record<string, Tensor> {
+    const { images, own } = this.options;
+    if (!own) return this.levels([timesteps.slice(0, images)], faces);
+    const first = this.schedule.trainSteps - 1;
+    const { data: stops } = rng.randint(0, Math.min(this.options.belowTimestep, first), [images]);
+    const passed = Array.from({ length: own.steps + 1 }, (_, k) =>
+      Array.from(stops, (stop) => Math.round(first - (k * (first - Number(stop))) / own.steps)),
+    );
+    const shape = [images, ...this.subject.latentShape];
+    const noise = f32(shape, rng.randn(shape).data);
+    const shown = withDrawn(faces, images, own.drawnShare, rng);
+    return {
+      ...this.levels(passed, shown),
+      identityTimesteps: f32([own.steps + 1, images], passed.flat()),
+      identityFaces: shown,
+      identityNoise: noise,
+    };
+  }
+
+  /** @param passed timesteps of the images, where they are looked at in the last row */
+  private levels(passed: readonly (readonly number[])[], { shape: [, size = 0], data }: Tensor<"f32">) {
+    const { images, weight, belowTimestep } = this.options;
+    const isSomebody = (i: number) => data.subarray(i * size, (i + 1) * size).some((value) => value !== 0);
     return {
       identityWeights: f32(
         [images],
-        stops.map((t, i) => (isDropped[i] || t >= belowTimestep ? 0 : weight)),
+        (passed.at(-1) as readonly number[]).map((t, i) => (isSomebody(i) && t < belowTimestep ? weight : 0)),
       ),
       identitySignal: f32(
-        shape,
-        passed.map((t) => Math.sqrt(alphasCumprod[t] as number)),
+        [passed.length, images],
+        passed.flat().map((t) => Math.sqrt(this.schedule.alphasCumprod[t] as number)),
       ),
-      ...(isOwn && {
-        identityTimesteps: f32(shape, passed),
-        identityNoise: f32(
-          [images, ...this.subject.latentShape],
-          rng.randn([images, ...this.subject.latentShape]).data,
-        ),
-      }),
     };
   }
+}
+
+/**
+ * The first of a batch's embeddings, a share of them replaced by draws from the Gaussian with the batch's mean and covariance,
+ * brought to length 1.
+ */
+function withDrawn(
+  { shape: [count = 0, size = 0], data }: Tensor<"f32">,
+  images: number,
+  share: number,
+  rng: TorchGenerator,
+) {
+  const isDrawn = Array.from(rng.rand([images]).data, (value) => value < share);
+  const factors = rng.randn([images, count]).data;
+  const known = Array.from({ length: count }, (_, i) => data.subarray(i * size, (i + 1) * size)).filter((face) =>
+    face.some((value) => value !== 0),
+  );
+  const mean = new Float32Array(size).map(
+    (_, j) => known.reduce((sum, face) => sum + (face[j] as number), 0) / known.length,
+  );
+  const shown = data.slice(0, images * size);
+  for (let i = 0; i < images; i++) {
+    if (!isDrawn[i] || known.length < 2) continue;
+    const drawn = mean.map((value, j) => {
+      const moved = known.reduce(
+        (sum, face, k) => sum + (factors[i * count + k] as number) * ((face[j] as number) - value),
+        0,
+      );
+      return value + moved / Math.sqrt(known.length - 1);
+    });
+    const length = Math.hypot(...drawn);
+    shown.set(
+      drawn.map((value) => value / length),
+      i * size,
+    );
+  }
+  return f32([images, size], shown);
 }
 
 /** Row `i` of the noise levels that images pass. */
