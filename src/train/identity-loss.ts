@@ -49,7 +49,7 @@ interface Level extends NoiseLevel {
  * The predictions are those for photos with noise, or those for images that the network itself has begun (`own`).
  * Noise leaves something of the person in a photo, which the network can read there instead of in the embedding; in its own
  * images is only what it has put there itself, and they need no photo. So they can be of anybody: also of nobody, from
- * embeddings drawn from the Gaussian of the batch's (as new identities are, Arc2Face §4.3), of which there are more than people in any
+ * embeddings drawn from the Gaussian of the batch's (as new identities are, Arc2Face §4.2), of which there are more than people in any
  * dataset. The gradient goes through the last evaluation only. Source: Xu 2023 (ReFL), Algorithm 1; with identity as the reward:
  * Guo 2024 (PuLID), §3.3.
  */
