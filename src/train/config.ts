@@ -169,6 +169,10 @@ const diffusion = {
           images: count.default(4),
           /** Only timesteps below this. */
           belowTimestep: count.default(250),
+          /** Shift and resize what the recogniser sees by up to this share of its side. */
+          jitter: share.default(0),
+          /** Standard deviation of the noise on it, whose pixels are in [-1, 1]. */
+          pixelNoise: rate.default(0),
           /** Look at images that the model has begun itself, in so many steps from noise, not at photos with noise. */
           own: z
             .strictObject({

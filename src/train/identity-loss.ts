@@ -2,11 +2,11 @@ import type { NoiseSchedule } from "../diffusion/schedule.js";
 import { InputError } from "../errors.js";
 import type { GraphInterface } from "../graph/export.js";
 import { stopGradient } from "../graph/gradients/index.js";
-import { expand, mul, reduceMean, reshape, slice, sqrt, sub } from "../graph/operators/index.js";
-import { constant, input, type Value } from "../graph/value.js";
+import { add, expand, mul, reduceMean, reshape, slice, sqrt, sub } from "../graph/operators/index.js";
+import { constant, input, size, type Value } from "../graph/value.js";
 import type { TorchGenerator } from "../tensor/random.js";
-import { f32, type Tensor, tensor } from "../tensor/tensor.js";
-import { arcFaceInFfhq, identityDistance, resample } from "./losses.js";
+import { f32, type Tensor, tensor, zeros } from "../tensor/tensor.js";
+import { arcFaceInFfhq, crop, cropMatrices, identityDistance } from "./losses.js";
 import { ddimStep, type NoiseLevel, predictClean } from "./predictions.js";
 
 export interface IdentityLossOptions {
@@ -15,6 +15,10 @@ export interface IdentityLossOptions {
   /** How many images of the batch are looked at. */
   readonly images: number;
   readonly belowTimestep: number;
+  /** Crops are shifted, and made larger or smaller, by up to this share of their side. */
+  readonly jitter: number;
+  /** Standard deviation of the noise on crops in [-1, 1]. */
+  readonly pixelNoise: number;
   /** Images that the network itself begins are looked at. Absent: photos with noise are. */
   readonly own?: OwnImages | undefined;
 }
@@ -38,10 +42,8 @@ export interface IdentityLossSubject {
   readonly batch: { readonly latents: Value; readonly prediction: Value; readonly faceEmbedding: Value };
 }
 
-interface Level extends NoiseLevel {
-  /** float [N] */
-  readonly timesteps: Value;
-}
+/** Side of what recognisers take. */
+const recogniserPx = 112;
 
 /**
  * How far the faces of decoded predictions are from those that were asked for.
@@ -57,6 +59,7 @@ export class IdentityLoss {
   readonly inputs: readonly Value[];
   /** float [] */
   readonly loss: Value;
+  private readonly sidePx: number;
 
   /** @throws InputError if the model's own images cannot begin from pure noise */
   constructor(
@@ -65,41 +68,52 @@ export class IdentityLoss {
     private readonly subject: IdentityLossSubject,
   ) {
     const { images, recogniser, own } = options;
-    const { predictionType, alphasCumprod } = schedule;
-    const first = (x: Value) => slice(x, 0, 0, images);
-    const { latents, prediction, faceEmbedding } = subject.batch;
     const weights = input("identityWeights", "f32", [images]);
-    const timesteps = input("identityTimesteps", "f32", [(own?.steps ?? 0) + 1, images]);
-    const signal = input("identitySignal", "f32", timesteps.shape);
-    const levels = Array.from({ length: (own?.steps ?? 0) + 1 }, (_, i) => levelAt(timesteps, signal, i));
-    const last = levels.at(-1) as Level;
-    let faces: Value;
-    let clean: Value;
-    if (!own) {
-      this.inputs = [weights, signal];
-      faces = first(faceEmbedding);
-      clean = predictClean(predictionType, first(latents), first(prediction), last);
-    } else {
-      if (predictionType === "epsilon" && alphasCumprod.at(-1) === 0) {
-        throw new InputError(
-          "loss.identity.own: a model that predicts noise says nothing about the image at zero terminal SNR; train one that predicts v",
-        );
-      }
-      faces = input("identityFaces", "f32", [images, faceEmbedding.shape[1] as number]);
-      const noise = input("identityNoise", "f32", [images, ...subject.latentShape]);
-      this.inputs = [weights, signal, timesteps, faces, noise];
-      const tokens = tensor("i64", [1, subject.prompt.length], BigInt64Array.from(subject.prompt, BigInt));
-      const prompts = expand(constant(tokens), [images, subject.prompt.length]);
-      const network = (x: Value, level: Level) => subject.network(x, level.timesteps, prompts, faces);
-      let x: Value = noise;
-      for (const [i, to] of levels.slice(1).entries()) {
-        const from = levels[i] as Level;
-        x = stopGradient(ddimStep(predictionType, x, network(x, from), from, to));
-      }
-      clean = predictClean(predictionType, x, network(x, last), last);
+    const { inputs, faces, clean } = own ? this.ownImages(own) : this.photos();
+    const image = subject.decode(clean);
+    this.sidePx = size(image, 2);
+    const rows = input("identityRows", "f32", [images, 1, recogniserPx, this.sidePx]);
+    const columns = input("identityColumns", "f32", [images, 1, this.sidePx, recogniserPx]);
+    const noise = input("identityPixelNoise", "f32", [images, 3, recogniserPx, recogniserPx]);
+    const distance = identityDistance(recogniser, add(crop(image, rows, columns), noise), faces);
+    this.inputs = [weights, ...inputs, rows, columns, noise];
+    this.loss = reduceMean(mul(distance, weights));
+  }
+
+  /** Clean latents as the network sees them in photos with noise. */
+  private photos() {
+    const { images } = this.options;
+    const { latents, prediction, faceEmbedding } = this.subject.batch;
+    const first = (x: Value) => slice(x, 0, 0, images);
+    const signal = input("identitySignal", "f32", [1, images]);
+    const clean = predictClean(this.schedule.predictionType, first(latents), first(prediction), levelAt(signal, 0));
+    return { inputs: [signal], faces: first(faceEmbedding), clean };
+  }
+
+  /** Clean latents as the network sees them in what it has made of noise. */
+  private ownImages({ steps }: OwnImages) {
+    const { images } = this.options;
+    const { predictionType, alphasCumprod } = this.schedule;
+    const { latentShape, network, prompt, batch } = this.subject;
+    if (predictionType === "epsilon" && alphasCumprod.at(-1) === 0) {
+      throw new InputError(
+        "loss.identity.own: a model that predicts noise says nothing about the image at zero terminal SNR; train one that predicts v",
+      );
     }
-    const crops = resample(subject.decode(clean), arcFaceInFfhq, 112);
-    this.loss = reduceMean(mul(identityDistance(recogniser, crops, faces), weights));
+    const timesteps = input("identityTimesteps", "f32", [steps + 1, images]);
+    const signal = input("identitySignal", "f32", timesteps.shape);
+    const faces = input("identityFaces", "f32", [images, batch.faceEmbedding.shape[1] as number]);
+    const noise = input("identityNoise", "f32", [images, ...latentShape]);
+    const tokens = constant(tensor("i64", [1, prompt.length], BigInt64Array.from(prompt, BigInt)));
+    const prompts = expand(tokens, [images, prompt.length]);
+    const predict = (x: Value, i: number) =>
+      network(x, reshape(slice(timesteps, 0, i, i + 1), [images]), prompts, faces);
+    let x: Value = noise;
+    for (let i = 0; i < steps; i++) {
+      x = stopGradient(ddimStep(predictionType, x, predict(x, i), levelAt(signal, i), levelAt(signal, i + 1)));
+    }
+    const clean = predictClean(predictionType, x, predict(x, steps), levelAt(signal, steps));
+    return { inputs: [signal, timesteps, faces, noise], faces, clean };
   }
 
   /**
@@ -108,7 +122,7 @@ export class IdentityLoss {
    */
   makeInputs(timesteps: readonly number[], faces: Tensor<"f32">, rng: TorchGenerator): Record<string, Tensor> {
     const { images, own } = this.options;
-    if (!own) return this.levels([timesteps.slice(0, images)], faces);
+    if (!own) return { ...this.levels([timesteps.slice(0, images)], faces), ...this.views(rng) };
     const first = this.schedule.trainSteps - 1;
     const { data: stops } = rng.randint(0, Math.min(this.options.belowTimestep, first), [images]);
     const passed = Array.from({ length: own.steps + 1 }, (_, k) =>
@@ -119,16 +133,35 @@ export class IdentityLoss {
     const shown = withDrawn(faces, images, own.drawnShare, rng);
     return {
       ...this.levels(passed, shown),
+      ...this.views(rng),
       identityTimesteps: f32([own.steps + 1, images], passed.flat()),
       identityFaces: shown,
       identityNoise: noise,
     };
   }
 
+  /** How each image is shown to the recogniser. */
+  private views(rng: TorchGenerator) {
+    const { images, jitter, pixelNoise } = this.options;
+    const draws = rng.rand([images, 3]).data.map((value) => jitter * (2 * value - 1));
+    const { left, top, side } = arcFaceInFfhq;
+    const boxes = Array.from({ length: images }, (_, i) => {
+      const [right = 0, down = 0, larger = 0] = draws.subarray(3 * i, 3 * i + 3);
+      // Around the middle of the crop.
+      const shift = -larger / 2;
+      return { left: left + side * (right + shift), top: top + side * (down + shift), side: side * (1 + larger) };
+    });
+    const { rows, columns } = cropMatrices(boxes, this.sidePx, recogniserPx);
+    const shape = [images, 3, recogniserPx, recogniserPx];
+    const noise = zeros("f32", shape);
+    if (pixelNoise > 0) for (const [i, value] of rng.randn(shape).data.entries()) noise.data[i] = value * pixelNoise;
+    return { identityRows: rows, identityColumns: columns, identityPixelNoise: noise };
+  }
+
   /** @param passed timesteps of the images, where they are looked at in the last row */
-  private levels(passed: readonly (readonly number[])[], { shape: [, size = 0], data }: Tensor<"f32">) {
+  private levels(passed: readonly (readonly number[])[], { shape: [, length = 0], data }: Tensor<"f32">) {
     const { images, weight, belowTimestep } = this.options;
-    const isSomebody = (i: number) => data.subarray(i * size, (i + 1) * size).some((value) => value !== 0);
+    const isSomebody = (i: number) => data.subarray(i * length, (i + 1) * length).some((value) => value !== 0);
     return {
       identityWeights: f32(
         [images],
@@ -179,13 +212,8 @@ function withDrawn(
   return f32([images, size], shown);
 }
 
-/** Row `i` of the noise levels that images pass. */
-function levelAt(timesteps: Value, signal: Value, i: number): Level {
-  const images = timesteps.shape[1] as number;
-  const alpha = reshape(slice(signal, 0, i, i + 1), [images, 1, 1, 1]);
-  return {
-    timesteps: reshape(slice(timesteps, 0, i, i + 1), [images]),
-    alpha,
-    sigma: sqrt(sub(1, mul(alpha, alpha))),
-  };
+/** The noise level of row `i` of factors of the clean latents. */
+function levelAt(signal: Value, i: number): NoiseLevel {
+  const alpha = reshape(slice(signal, 0, i, i + 1), [signal.shape[1] as number, 1, 1, 1]);
+  return { alpha, sigma: sqrt(sub(1, mul(alpha, alpha))) };
 }
