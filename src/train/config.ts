@@ -169,16 +169,12 @@ const diffusion = {
           images: count.default(4),
           /** Only timesteps below this. */
           belowTimestep: count.default(250),
-          /** Shift and resize what the recogniser sees by up to this share of its side. */
-          jitter: share.default(0),
-          /** Standard deviation of the noise on it, whose pixels are in [-1, 1]. */
-          pixelNoise: rate.default(0),
           /** Look at images that the model has begun itself, in so many steps from noise, not at photos with noise. */
           own: z
             .strictObject({
               steps: count.max(50).default(3),
               /** Share of them that are of nobody: with embeddings drawn from the distribution of the batch's. */
-              drawnShare: share.default(0.5),
+              drawnShare: share.default(0),
             })
             .optional(),
         })

@@ -2,11 +2,11 @@ import type { NoiseSchedule } from "../diffusion/schedule.js";
 import { InputError } from "../errors.js";
 import type { GraphInterface } from "../graph/export.js";
 import { stopGradient } from "../graph/gradients/index.js";
-import { add, expand, mul, reduceMean, reshape, slice, sqrt, sub } from "../graph/operators/index.js";
-import { constant, input, size, type Value } from "../graph/value.js";
+import { expand, mul, reduceMean, reshape, slice, sqrt, sub } from "../graph/operators/index.js";
+import { constant, input, type Value } from "../graph/value.js";
 import type { TorchGenerator } from "../tensor/random.js";
-import { f32, type Tensor, tensor, zeros } from "../tensor/tensor.js";
-import { arcFaceInFfhq, crop, cropMatrices, identityDistance } from "./losses.js";
+import { f32, type Tensor, tensor } from "../tensor/tensor.js";
+import { arcFaceInFfhq, identityDistance, resample } from "./losses.js";
 import { ddimStep, type NoiseLevel, predictClean } from "./predictions.js";
 
 export interface IdentityLossOptions {
@@ -15,10 +15,6 @@ export interface IdentityLossOptions {
   /** How many images of the batch are looked at. */
   readonly images: number;
   readonly belowTimestep: number;
-  /** Crops are shifted, and made larger or smaller, by up to this share of their side. */
-  readonly jitter: number;
-  /** Standard deviation of the noise on crops in [-1, 1]. */
-  readonly pixelNoise: number;
   /** Images that the network itself begins are looked at. Absent: photos with noise are. */
   readonly own?: OwnImages | undefined;
 }
@@ -42,9 +38,6 @@ export interface IdentityLossSubject {
   readonly batch: { readonly latents: Value; readonly prediction: Value; readonly faceEmbedding: Value };
 }
 
-/** Side of what recognisers take. */
-const recogniserPx = 112;
-
 /**
  * How far the faces of decoded predictions are from those that were asked for.
  *
@@ -52,14 +45,13 @@ const recogniserPx = 112;
  * Noise leaves something of the person in a photo, which the network can read there instead of in the embedding; in its own
  * images is only what it has put there itself, and they need no photo. So they can be of anybody: also of nobody, from
  * embeddings drawn from the Gaussian of the batch's (as new identities are, Arc2Face §4.2), of which there are more than people in any
- * dataset. The gradient goes through the last evaluation only. Source: Xu 2023 (ReFL), Algorithm 1; with identity as the reward:
- * Guo 2024 (PuLID), §3.3.
+ * dataset. The gradient goes through the last evaluation only. docs/training.md says what that does, for good and ill.
+ * Source: Xu 2023 (ReFL), Algorithm 1; with identity as the reward: Guo 2024 (PuLID), §3.3.
  */
 export class IdentityLoss {
   readonly inputs: readonly Value[];
   /** float [] */
   readonly loss: Value;
-  private readonly sidePx: number;
 
   /** @throws InputError if the model's own images cannot begin from pure noise */
   constructor(
@@ -70,13 +62,9 @@ export class IdentityLoss {
     const { images, recogniser, own } = options;
     const weights = input("identityWeights", "f32", [images]);
     const { inputs, faces, clean } = own ? this.ownImages(own) : this.photos();
-    const image = subject.decode(clean);
-    this.sidePx = size(image, 2);
-    const rows = input("identityRows", "f32", [images, 1, recogniserPx, this.sidePx]);
-    const columns = input("identityColumns", "f32", [images, 1, this.sidePx, recogniserPx]);
-    const noise = input("identityPixelNoise", "f32", [images, 3, recogniserPx, recogniserPx]);
-    const distance = identityDistance(recogniser, add(crop(image, rows, columns), noise), faces);
-    this.inputs = [weights, ...inputs, rows, columns, noise];
+    const crops = resample(subject.decode(clean), arcFaceInFfhq, 112);
+    const distance = identityDistance(recogniser, crops, faces);
+    this.inputs = [weights, ...inputs];
     this.loss = reduceMean(mul(distance, weights));
   }
 
@@ -122,7 +110,7 @@ export class IdentityLoss {
    */
   makeInputs(timesteps: readonly number[], faces: Tensor<"f32">, rng: TorchGenerator): Record<string, Tensor> {
     const { images, own } = this.options;
-    if (!own) return { ...this.levels([timesteps.slice(0, images)], faces), ...this.views(rng) };
+    if (!own) return this.levels([timesteps.slice(0, images)], faces);
     const first = this.schedule.trainSteps - 1;
     const { data: stops } = rng.randint(0, Math.min(this.options.belowTimestep, first), [images]);
     const passed = Array.from({ length: own.steps + 1 }, (_, k) =>
@@ -133,29 +121,10 @@ export class IdentityLoss {
     const shown = withDrawn(faces, images, own.drawnShare, rng);
     return {
       ...this.levels(passed, shown),
-      ...this.views(rng),
       identityTimesteps: f32([own.steps + 1, images], passed.flat()),
       identityFaces: shown,
       identityNoise: noise,
     };
-  }
-
-  /** How each image is shown to the recogniser. */
-  private views(rng: TorchGenerator) {
-    const { images, jitter, pixelNoise } = this.options;
-    const draws = rng.rand([images, 3]).data.map((value) => jitter * (2 * value - 1));
-    const { left, top, side } = arcFaceInFfhq;
-    const boxes = Array.from({ length: images }, (_, i) => {
-      const [right = 0, down = 0, larger = 0] = draws.subarray(3 * i, 3 * i + 3);
-      // Around the middle of the crop.
-      const shift = -larger / 2;
-      return { left: left + side * (right + shift), top: top + side * (down + shift), side: side * (1 + larger) };
-    });
-    const { rows, columns } = cropMatrices(boxes, this.sidePx, recogniserPx);
-    const shape = [images, 3, recogniserPx, recogniserPx];
-    const noise = zeros("f32", shape);
-    if (pixelNoise > 0) for (const [i, value] of rng.randn(shape).data.entries()) noise.data[i] = value * pixelNoise;
-    return { identityRows: rows, identityColumns: columns, identityPixelNoise: noise };
   }
 
   /** @param passed timesteps of the images, where they are looked at in the last row */

@@ -17,7 +17,6 @@ import {
 import { substitute } from "../graph/substitute.js";
 import { topologicalOrder } from "../graph/traverse.js";
 import { constant, size, type Value } from "../graph/value.js";
-import { f32 } from "../tensor/tensor.js";
 
 /**
  * Mean squared error of each image, then the weighted mean over the batch.
@@ -120,31 +119,14 @@ export const arcFaceInFfhq: CropBox = { left: 0.135, top: 0.126, side: 0.73 };
  * @returns     float [N, C, sizePx, sizePx]
  */
 export function resample(image: Value, box: CropBox, sizePx: number): Value {
-  const { rows, columns } = cropMatrices([box], size(image, 2), sizePx);
-  return crop(image, constant(rows), constant(columns));
-}
-
-/** {@link resample} with a box for each image, float [N, 1, sizePx, S] and [N, 1, S, sizePx] of {@link cropMatrices}. */
-export const crop = (image: Value, rows: Value, columns: Value): Value => matmul(matmul(rows, image), columns);
-
-/**
- * What {@link crop} multiplies images of side `from` with.
- * @returns rows float [N, 1, to, from], columns float [N, 1, from, to]
- */
-export function cropMatrices(boxes: readonly CropBox[], from: number, to: number) {
-  const rows = new Float32Array(boxes.length * to * from);
-  const columns = rows.slice();
-  for (const [i, { left, top, side }] of boxes.entries()) {
-    const offset = i * to * from;
-    rows.set(interpolation(from, top, side, to), offset);
-    const turned = interpolation(from, left, side, to);
-    for (let k = 0; k < to * from; k++) columns[offset + k] = turned[(k % to) * from + Math.floor(k / to)] as number;
-  }
-  return { rows: f32([boxes.length, 1, to, from], rows), columns: f32([boxes.length, 1, from, to], columns) };
+  const from = size(image, 2);
+  const rows = interpolation(from, box.top, box.side, sizePx);
+  const columns = interpolation(from, box.left, box.side, sizePx);
+  return matmul(matmul(constant(rows), image), constant(transposed(columns)));
 }
 
 /** Matrix [to, from] of bilinear weights; where it shrinks, the tent covers all pixels. Pixel centres lie at halves. */
-function interpolation(from: number, start: number, side: number, to: number): Float32Array {
+function interpolation(from: number, start: number, side: number, to: number) {
   const scale = (side * from) / to;
   const radius = Math.max(1, scale);
   const data = new Float32Array(to * from);
@@ -158,5 +140,11 @@ function interpolation(from: number, start: number, side: number, to: number): F
       data[i * from + j] = weight / (sum || 1);
     });
   }
-  return data;
+  return { dtype: "f32", shape: [to, from], data } as const;
+}
+
+function transposed({ shape: [rows, columns], data }: ReturnType<typeof interpolation>) {
+  const [height, width] = [rows as number, columns as number];
+  const turned = Float32Array.from(data, (_, i) => data[(i % height) * width + Math.floor(i / height)] as number);
+  return { dtype: "f32", shape: [width, height], data: turned } as const;
 }
