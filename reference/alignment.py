@@ -1,6 +1,6 @@
 """Reference numbers for src/image: similarity transforms, ArcFace crops and FFHQ crops.
 
-Usage: python reference/alignment.py fixtures   writes test/fixtures/image/{similarity,arcface,ffhq}*
+Usage: python reference/alignment.py fixtures   writes test/fixtures/image/{similarity,arcface,ffhq,mesh}*
        python reference/alignment.py ffhq IMAGE LANDMARKS.json SIZE OUT.png   one FFHQ crop by the published procedure
 
 Pins: numpy, pillow, scipy, scikit-image, opencv-python-headless (requirements.txt).
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import scipy.ndimage
 from PIL import Image
-from skimage.transform import SimilarityTransform
+from skimage.transform import PiecewiseAffineTransform, SimilarityTransform, warp
 
 FIXTURES = Path(__file__).resolve().parent.parent / "test/fixtures/image"
 ARCFACE_TEMPLATE = np.float32(
@@ -30,6 +30,12 @@ def similarity(source, target):
 def arcface_crop(image, points):
     """insightface's norm_crop: scikit-image's similarity, OpenCV's bilinear warp, black border."""
     return cv2.warpAffine(image, similarity(points, ARCFACE_TEMPLATE), (112, 112), borderValue=0.0)
+
+
+def mesh_warp(image, source, target):
+    """scikit-image's piecewise affine warp; its map goes from the output to the source."""
+    to_source = PiecewiseAffineTransform.from_estimate(target, source)
+    return np.uint8(np.floor(255 * warp(image, to_source, output_shape=image.shape[:2], order=1) + 0.5))
 
 
 def ffhq_quad(landmarks):
@@ -159,6 +165,18 @@ def write_fixtures():
         quad, side = ffhq_quad(landmarks)
         ffhq.append({"name": name, "sizePx": size, "landmarks68": landmarks, "quad": quad, "sidePx": side})
     write_json("ffhq.json", ffhq)
+    write_mesh(photo)
+
+
+def write_mesh(photo):
+    random = np.random.default_rng(11)
+    height, width = photo.shape[:2]
+    corners = np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]])
+    inner = random.uniform([20, 20], [width - 20, height - 20], (12, 2))
+    target = np.round(np.concatenate([corners, inner]), 2)
+    source = np.round(np.concatenate([corners, inner + random.uniform(-8, 8, inner.shape)]), 2)
+    Image.fromarray(mesh_warp(photo, source, target)).save(FIXTURES / "mesh.png", optimize=True)
+    write_json("mesh.json", {"from": source, "to": target})
 
 
 if __name__ == "__main__":

@@ -4,14 +4,7 @@ import type { LoadNetworkOptions } from "../face/weights-file.js";
 import { alignFfhq } from "../image/ffhq.js";
 import type { Image } from "../image/image.js";
 import { resizeImage } from "../image/resize.js";
-
-/** A face as a dataset holds it. */
-export interface PreparedFace {
-  /** FFHQ-aligned, square. */
-  readonly crop: Image;
-  /** float32 [E], unit norm */
-  readonly embedding: Float32Array;
-}
+import type { PreparedFace } from "./write-rows.js";
 
 /** What turns photos into rows of a dataset. */
 export interface FaceSource {

@@ -107,7 +107,7 @@ describe("prepare", () => {
     await mkdir(join(root, "empty"));
     await expect(prepare("x", { sources: [join(root, "empty")] })).rejects.toThrow(/no photo found/);
     const nobody = { ...silent, prepare: async () => undefined };
-    await expect(prepare("nobody", { faces: nobody })).rejects.toThrow(/none of the 4 photos holds a face/);
+    await expect(prepare("nobody", { faces: nobody })).rejects.toThrow(/none of 4 has a face/);
   });
 
   it("lists photos in an order that depends on nothing but their names", async () => {

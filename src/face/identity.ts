@@ -111,7 +111,9 @@ export function assertSameRecogniser(
 
 /** Cosine of two embeddings of unit length, which is their dot product. */
 export function cosine(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
 }
 
 function describe({ name, sha256 }: RecogniserId): string {
