@@ -21,10 +21,16 @@ const datasets = [
   { name: "generated", options: [] },
   { name: "ffhq", options: ["--aligned"] },
 ];
-const data = datasets.flatMap(({ name }) => ["--data", at(name)]);
-const train = (method: string, name: string, ...options: string[]) =>
+/** People who are nobody, for the phase that teaches who is shown. `identity.json` has their pseudo-prompts in this order. */
+const mixtures = [
+  { name: "studio", heads: "generated", options: ["-n", "8000", "--least-share", "0.5", "--seed", "1"] },
+  { name: "studio2", heads: "generated", options: ["-n", "6000", "--least-share", "0.5", "--seed", "4"] },
+  { name: "photo", heads: "ffhq", options: ["-n", "7000", "--seed", "3"] },
+];
+const dataOf = (sets: readonly { name: string }[]) => sets.flatMap(({ name }) => ["--data", at(name)]);
+const train = (method: string, name: string, sets: readonly { name: string }[], ...options: string[]) =>
   arc2face(
-    ...["train", method, "--config", recipePath(name), ...data, "--out", at(name), ...options],
+    ...["train", method, "--config", recipePath(name), ...dataOf(sets), "--out", at(name), ...options],
     ...(existsSync(at(name, "run.json")) ? ["--resume"] : []),
   );
 
@@ -32,28 +38,33 @@ for (const { name, options } of datasets) {
   if (existsSync(at(name, "dataset.json"))) continue;
   arc2face("dataset", "prepare", join(faces, name), "--out", at(name), "--size", "128", ...options);
 }
-train("autoencoder", "autoencoder");
+train("autoencoder", "autoencoder", datasets);
 for (const { name } of datasets) {
   const { latents } = JSON.parse(readFileSync(at(name, "dataset.json"), "utf8"));
   if (!latents) arc2face("dataset", "encode", at(name), "--autoencoder", at("autoencoder", "model"), "--mirror");
 }
-train("autoencoder", "decoder", "--start", at("autoencoder", "model"));
+train("autoencoder", "decoder", datasets, "--start", at("autoencoder", "model"));
 
 // The second phase decodes with the sharper decoder. Its latents are the same, but known by their file's hash: once they
 // are computed anew, the first phase would refuse them.
 const start = at("start");
 if (!existsSync(start)) {
-  train("base", "base", "--autoencoder", at("autoencoder", "model"));
+  train("base", "base", datasets, "--autoencoder", at("autoencoder", "model"));
   const partial = `${start}.partial`;
   rmSync(partial, { recursive: true, force: true });
   cpSync(at("base", "model"), partial, { recursive: true });
   cpSync(at("decoder", "model", "vae"), join(partial, "vae"), { recursive: true });
   renameSync(partial, start);
 }
-if (!existsSync(at("identity", "run.json"))) {
-  for (const { name } of datasets) arc2face("dataset", "encode", at(name), "--autoencoder", start, "--mirror");
+for (const { name, heads, options } of mixtures) {
+  if (existsSync(at(name, "dataset.json"))) continue;
+  arc2face("dataset", "mix", at(heads), "--faces", at("ffhq"), "--out", at(name), ...options);
 }
-train("arc2face", "identity", "--start", start);
+const all = [...datasets, ...mixtures];
+if (!existsSync(at("identity", "run.json"))) {
+  for (const { name } of all) arc2face("dataset", "encode", at(name), "--autoencoder", start, "--mirror");
+}
+train("arc2face", "identity", all, "--start", start);
 
 const model = at("mini");
 rmSync(model, { recursive: true, force: true });
@@ -65,7 +76,7 @@ const identities = join(model, "identities.safetensors");
 arc2face("dataset", "identities", at("ffhq"), "--check", at("generated"), "--out", identities, "-n", "256");
 
 if (quick) {
-  train("distill", "distill", "--start", model);
+  train("distill", "distill", all, "--start", model);
   const distilled = at("mini-quick");
   rmSync(distilled, { recursive: true, force: true });
   cpSync(at("distill", "model"), distilled, { recursive: true });
