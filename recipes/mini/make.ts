@@ -10,7 +10,7 @@
  */
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { arc2face, recipePath } from "./arc2face.js";
+import { arc2face, recipePath, script } from "./arc2face.js";
 
 const [faces, out, quick] = process.argv.slice(2);
 if (faces === undefined || out === undefined || (quick !== undefined && quick !== "--quick"))
@@ -64,7 +64,9 @@ const all = [...datasets, ...mixtures];
 if (!existsSync(at("identity", "run.json"))) {
   for (const { name } of all) arc2face("dataset", "encode", at(name), "--autoencoder", start, "--mirror");
 }
-train("arc2face", "identity", all, "--start", start);
+const mapped = at("start-with-map");
+if (!existsSync(mapped)) script("fit-identity-map", start, mapped, ...all.map(({ name }) => at(name)));
+train("arc2face", "identity", all, "--start", mapped);
 
 const model = at("mini");
 rmSync(model, { recursive: true, force: true });

@@ -26,11 +26,16 @@ const fanIn = (inputs: number): Initializer => ({ kind: "uniform", bound: 1 / Ma
  * @param x float [..., inFeatures]
  * @returns float [..., outFeatures]
  */
-export function linear(w: Weights, x: Value, outFeatures: number, options: { bias?: boolean } = {}): Value {
+export function linear(
+  w: Weights,
+  x: Value,
+  outFeatures: number,
+  { bias = true, start }: { bias?: boolean; start?: Initializer } = {},
+): Value {
   const inFeatures = size(x, -1);
-  const weight = w.get("weight", [outFeatures, inFeatures], fanIn(inFeatures));
+  const weight = w.get("weight", [outFeatures, inFeatures], start ?? fanIn(inFeatures));
   const product = matmul(x, transpose(weight, [1, 0]));
-  return (options.bias ?? true) ? add(product, w.get("bias", [outFeatures], fanIn(inFeatures))) : product;
+  return bias ? add(product, w.get("bias", [outFeatures], start ?? fanIn(inFeatures))) : product;
 }
 
 export interface Conv2dOptions extends Omit<ConvOptions, "groups"> {

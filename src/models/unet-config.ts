@@ -43,6 +43,8 @@ const schema = z
     conv_out_kernel: positive.default(3),
     /** Numerically without effect in float32. */
     upcast_attention: z.boolean().nullish(),
+    /** Of our own, not of diffusers: see {@link identityMap}. */
+    identity_map: z.strictObject({ rank: positive, height: positive, width: positive }).optional(),
     dropout: unsupported(0),
     reverse_transformer_layers_per_block: unsupported(null),
     encoder_hid_dim: unsupported(null),

@@ -1,8 +1,9 @@
-import { concat, cos, gelu, mul, silu, sin, sub, unsqueeze } from "../graph/operators/index.js";
+import { add, concat, cos, gelu, mul, silu, sin, sub, unsqueeze } from "../graph/operators/index.js";
 import { floats, size, type Value } from "../graph/value.js";
 import type { Weights } from "../graph/weights.js";
 import { spatialSelfAttention, spatialTransformer } from "./attention.js";
 import { forBlock } from "./config.js";
+import { identityMap } from "./identity-map.js";
 import { conv2d, groupNorm, linear } from "./layers.js";
 import { downsample, type ResnetOptions, resnetBlock, upsample } from "./resnet.js";
 import type { UNetConfig } from "./unet-config.js";
@@ -55,7 +56,9 @@ export function unet(w: Weights, config: UNetConfig, latents: Value, timesteps: 
 
   h = groupNorm(w.at("conv_norm_out"), h, { groups: config.norm_num_groups, eps: config.norm_eps });
   const out = { outChannels: config.out_channels, ...same(config.conv_out_kernel) };
-  return conv2d(w.at("conv_out"), activation(config)(h), out);
+  const prediction = conv2d(w.at("conv_out"), activation(config)(h), out);
+  const { identity_map: map, out_channels: outChannels } = config;
+  return map ? add(prediction, identityMap(w.at("identity_map"), map, outChannels, temb, conditioning)) : prediction;
 }
 
 /** A kernel with the padding that keeps the size. */

@@ -24,6 +24,13 @@ describe("planGeneration", () => {
     expect([seeds.length, embeddings.length]).toEqual([1, 1]);
   });
 
+  it("refuses other sizes where the model has a map of one", () => {
+    const config = { ...folder.unet.config, identity_map: { rank: 2, channels: 3, height: 8, width: 8 } };
+    const own = { ...folder, unet: { ...folder.unet, config } };
+    expect(planGeneration(own, { faceEmbedding: face }).widthPx).toBe(32);
+    expect(() => planGeneration(own, { faceEmbedding: face, size: 64 })).toThrow(/64x64: .* images of 32x32 only/);
+  });
+
   it("takes the model's own defaults before the official ones", () => {
     const defaults = { sampler: "ddim", steps: 7, guidanceScale: 1.5 } as const;
     const own = { ...folder, manifest: { ...folder.manifest, defaults } };

@@ -122,6 +122,12 @@ export function imageSize(folder: ModelFolder, given: GenerateRequest["size"]): 
       );
     }
   }
+  const map = folder.unet.config.identity_map;
+  if (map && (width !== map.width * factor || height !== map.height * factor)) {
+    throw new InputError(
+      `size ${width}x${height}: this model makes images of ${map.width * factor}x${map.height * factor} only`,
+    );
+  }
   return [width, height];
 }
 
