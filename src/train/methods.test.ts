@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixture } from "../../test/support/fixtures.js";
-import { writeDataset } from "../../test/support/training.js";
+import { tinyAutoencoder, tinyRecipe, writeDataset } from "../../test/support/training.js";
 import { Dataset } from "../data/dataset.js";
 import { encodeLatents } from "../data/encode-latents.js";
 import { hashFile } from "../hub/hash.js";
@@ -13,7 +13,7 @@ import { type ModelFolder, openAutoencoder, openModelFolder } from "../pipeline/
 import { openSafetensors, readTensor } from "../tensor/safetensors.js";
 import { parseTrainConfig } from "./config.js";
 import type { FinishedModel } from "./diffusion-networks.js";
-import { trainArc2Face, trainAutoencoder, trainDistill } from "./methods.js";
+import { trainArc2Face, trainAutoencoder, trainBase, trainDistill } from "./methods.js";
 
 const folder = mkdtempSync(join(tmpdir(), "arc2face-methods-"));
 const data = join(folder, "data");
@@ -76,6 +76,27 @@ describe("train arc2face", () => {
     await expect(train("none", {}, "mlp")).rejects.toThrow(/no projection\.mlp/);
     const { model } = await train("mlp", { projection: { mlp } }, "mlp");
     expect(await generate(model as string)).toHaveLength(16 * 16 * 3);
+  });
+});
+
+describe("train base", () => {
+  it("trains an identity map from nothing, for images of its size", async () => {
+    const data = join(folder, "data-for-map");
+    await writeDataset(data);
+    const { unet } = tinyRecipe(8);
+    const map = { rank: 2, height: 8, width: 8 };
+    const config = tinyRecipe(8, { steps: 3, unet: { ...unet, in_channels: 4, identity_map: map } });
+    const run = { data: [data], out: join(folder, "map"), resume: false, version: "test" };
+    const { model } = await trainBase(config, "encoder", await tinyAutoencoder(), run);
+    const weights = await openSafetensors(join(model as string, "arc2face/diffusion_pytorch_model.safetensors"));
+    const up = await readTensor(weights, "identity_map.up.weight");
+    expect(up.shape).toEqual([4 * 8 * 8, 2]);
+    expect((up.data as Float32Array).some((value) => value !== 0)).toBe(true);
+    expect(await generate(model as string)).toHaveLength(16 * 16 * 3);
+    const loaded = await Arc2Face.load(model as string);
+    const faceEmbedding = [1, 2, 3, 4, 5, 6];
+    expect(() => loaded.describe({ faceEmbedding, size: 32 })).toThrow(/images of 16x16 only/);
+    await loaded.release();
   });
 });
 
