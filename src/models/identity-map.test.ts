@@ -7,7 +7,7 @@ import { TorchGenerator } from "../tensor/random.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { identityMap } from "./identity-map.js";
 
-const config = { rank: 3, height: 4, width: 5 };
+const config = { rank: 3, limit: 2.4, height: 4, width: 5 };
 const [people, tokens, width, channels, timeWidth] = [2, 3, 6, 2, 7] as const;
 
 function build() {
@@ -19,7 +19,7 @@ function build() {
 }
 
 describe("identityMap", () => {
-  it("is the mean token through two linear maps, weighted by the noise level", async () => {
+  it("is the mean token through two linear maps, with a longest vector between, weighted by the noise level", async () => {
     const { source, time, conditioning, map } = build();
     const rng = new TorchGenerator(3);
     const weights: Record<string, Tensor<"f32">> = Object.fromEntries(
@@ -45,15 +45,22 @@ describe("identityMap", () => {
       Array.from({ length: outputs }, (_, o) =>
         x.reduce((sum, value, i) => sum + value * at(`${name}.weight`)[o * x.length + i]!, at(`${name}.bias`)[o]!),
       );
+    const lengths: number[] = [];
     const plain = Array.from({ length: people }, (_, n) => {
       const mean = Array.from({ length: width }, (_, d) => {
         const values = Array.from({ length: tokens }, (_, s) => faces.data[(n * tokens + s) * width + d]!);
         return values.reduce((sum, value) => sum + value) / tokens;
       });
       const [share] = affine("weight", [...times.data.subarray(n * timeWidth, (n + 1) * timeWidth)], 1);
-      const picture = affine("up", affine("down", mean, config.rank), channels * config.height * config.width);
+      const person = affine("down", mean, config.rank);
+      lengths.push(Math.hypot(...person));
+      const bounded = person.map((value) => value * Math.min(1, config.limit / Math.hypot(...person)));
+      const picture = affine("up", bounded, channels * config.height * config.width);
       return picture.map((value) => value * share!);
     }).flat();
+    // One of them is shortened, and one is not.
+    expect(Math.min(...lengths)).toBeLessThan(config.limit);
+    expect(Math.max(...lengths)).toBeGreaterThan(config.limit);
     expect(found.shape).toEqual([people, channels, config.height, config.width]);
     for (const [i, value] of plain.entries()) expect(found.data[i]).toBeCloseTo(value, 3);
   });

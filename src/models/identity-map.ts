@@ -1,4 +1,4 @@
-import { mul, reduceMean, reshape } from "../graph/operators/index.js";
+import { clip, div, mul, reduceMean, reduceSum, reshape, sqrt } from "../graph/operators/index.js";
 import type { Value } from "../graph/value.js";
 import type { Initializer, Weights } from "../graph/weights.js";
 import { linear } from "./layers.js";
@@ -6,6 +6,8 @@ import { linear } from "./layers.js";
 /** Shape of the map, and how many numbers it is made of. */
 export interface IdentityMapConfig {
   readonly rank: number;
+  /** Longest vector of the person, between the two linear maps; longer ones, of faces unlike all that were trained on, are shortened. */
+  readonly limit: number;
   /** Of the latents that the network denoises. */
   readonly height: number;
   readonly width: number;
@@ -27,13 +29,15 @@ const zeros: Initializer = { kind: "constant", value: 0 };
  */
 export function identityMap(
   w: Weights,
-  { rank, height, width }: IdentityMapConfig,
+  { rank, limit, height, width }: IdentityMapConfig,
   channels: number,
   time: Value,
   conditioning: Value,
 ): Value {
   const person = linear(w.at("down"), reduceMean(conditioning, { axes: [1] }), rank);
-  const map = linear(w.at("up"), person, channels * height * width, { start: zeros });
+  const length = sqrt(reduceSum(mul(person, person), { axes: [1], keepDims: true }));
+  const bounded = mul(person, clip(div(limit, length), 0, 1));
+  const map = linear(w.at("up"), bounded, channels * height * width, { start: zeros });
   const weighted = mul(map, linear(w.at("weight"), time, 1));
   return reshape(weighted, [conditioning.shape[0] as number | string, channels, height, width]);
 }

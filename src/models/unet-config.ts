@@ -44,7 +44,9 @@ const schema = z
     /** Numerically without effect in float32. */
     upcast_attention: z.boolean().nullish(),
     /** Of our own, not of diffusers: see {@link identityMap}. */
-    identity_map: z.strictObject({ rank: positive, height: positive, width: positive }).optional(),
+    identity_map: z
+      .strictObject({ rank: positive, limit: z.number().positive(), height: positive, width: positive })
+      .optional(),
     dropout: unsupported(0),
     reverse_transformer_layers_per_block: unsupported(null),
     encoder_hid_dim: unsupported(null),

@@ -25,7 +25,7 @@ describe("planGeneration", () => {
   });
 
   it("refuses other sizes where the model has a map of one", () => {
-    const config = { ...folder.unet.config, identity_map: { rank: 2, channels: 3, height: 8, width: 8 } };
+    const config = { ...folder.unet.config, identity_map: { rank: 2, limit: 9, height: 8, width: 8 } };
     const own = { ...folder, unet: { ...folder.unet, config } };
     expect(planGeneration(own, { faceEmbedding: face }).widthPx).toBe(32);
     expect(() => planGeneration(own, { faceEmbedding: face, size: 64 })).toThrow(/64x64: .* images of 32x32 only/);

@@ -84,7 +84,7 @@ describe("train base", () => {
     const data = join(folder, "data-for-map");
     await writeDataset(data);
     const { unet } = tinyRecipe(8);
-    const map = { rank: 2, height: 8, width: 8 };
+    const map = { rank: 2, limit: 9, height: 8, width: 8 };
     const config = tinyRecipe(8, { steps: 3, unet: { ...unet, in_channels: 4, identity_map: map } });
     const run = { data: [data], out: join(folder, "map"), resume: false, version: "test" };
     const { model } = await trainBase(config, "encoder", await tinyAutoencoder(), run);
