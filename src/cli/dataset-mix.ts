@@ -35,7 +35,10 @@ export const datasetMix = command({
     const progress = new Progress(context);
     const load = { signal, onDownload: progress.showDownload };
     const recogniser = await Recogniser.load(source, load);
-    const landmarks = await LandmarkNetwork.load(undefined, load);
+    const landmarks = await LandmarkNetwork.load(undefined, load).catch(async (error) => {
+      await recogniser.release();
+      throw error;
+    });
     try {
       const index = await mixDataset({
         ...options,

@@ -45,7 +45,10 @@ const ffhqBox = { left: 0.2, top: 0.24, right: 0.8, bottom: 0.84 } as const;
 export async function mixDataset(options: MixOptions): Promise<DatasetIndex> {
   const { out, count, leastShare, seed, landmarks, recogniser, signal, onProgress } = options;
   const heads = await Roll.open(options.heads, landmarks);
-  const faces = await Roll.open(options.faces, landmarks);
+  const faces = await Roll.open(options.faces, landmarks).catch(async (error) => {
+    await heads.close();
+    throw error;
+  });
   try {
     for (const { dataset } of [heads, faces]) {
       if (dataset.index.embeddings.recogniser.sha256 === recogniser.id.sha256) continue;
