@@ -75,7 +75,10 @@ const manifest = join(model, "arc2face.json");
 const licence = "Research only: trained on FFHQ (CC BY-NC-SA 4.0) and on generated portraits";
 writeFileSync(manifest, `${JSON.stringify({ ...JSON.parse(readFileSync(manifest, "utf8")), licence }, null, 2)}\n`);
 const identities = join(model, "identities.safetensors");
-arc2face("dataset", "identities", at("ffhq"), "--check", at("generated"), "--out", identities, "-n", "256");
+arc2face(
+  ...["dataset", "identities", at("ffhq"), "--check", at("generated"), "--model", model, "--out", identities],
+  ...["-n", "256"],
+);
 
 if (quick) {
   train("distill", "distill", all, "--start", model);

@@ -11,6 +11,8 @@ export interface FindNewOptions {
   readonly count: number;
   /** Cosine that a draw's similarity to every training identity is below. */
   readonly maxSimilarity: number;
+  /** What else is asked of a draw: called for those that pass, in the order of their seeds. */
+  readonly accepts?: ((embedding: Float32Array) => Promise<boolean>) | undefined;
   readonly onProgress?: (found: number, draws: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -29,7 +31,7 @@ const patience = 100_000;
 export async function findNewIdentities(
   distribution: IdentityDistribution,
   training: readonly Float32Array[],
-  { count, maxSimilarity, onProgress, signal }: FindNewOptions,
+  { count, maxSimilarity, accepts = async () => true, onProgress, signal }: FindNewOptions,
 ): Promise<NewIdentities> {
   const session = await loadComparison(training, distribution.mean.length, signal);
   const seeds: number[] = [];
@@ -45,13 +47,14 @@ export async function findNewIdentities(
       const { similarity } = await session.run(feeds, { signal });
       const cosines = similarity?.data as Float32Array;
       for (let i = 0; i < batchSize && seeds.length < count; i++) {
-        if (isBelow(cosines, i * training.length, training.length, maxSimilarity)) seeds.push(draws + i);
+        const isNew = isBelow(cosines, i * training.length, training.length, maxSimilarity);
+        if (isNew && (await accepts(batch[i]!))) seeds.push(draws + i);
       }
       draws = seeds.length < count ? draws + batchSize : seeds.at(-1)! + 1;
       onProgress?.(seeds.length, draws);
       if (draws > patience * (seeds.length + 1)) {
         throw new InputError(
-          `only ${seeds.length} of ${draws} draws are below ${maxSimilarity}; allow more similarity`,
+          `only ${seeds.length} of ${draws} draws pass at a similarity below ${maxSimilarity}; ask for less`,
         );
       }
     }

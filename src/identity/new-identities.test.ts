@@ -78,6 +78,14 @@ describe("new identities", () => {
     expect(found.comparedWith).toBe(2);
   });
 
+  it("are only those that are accepted, each asked about once", async () => {
+    const asked: Float32Array[] = [];
+    const accepts = async (face: Float32Array) => asked.push(face) % 3 === 0;
+    const chosen = await findNewIdentities(distribution, training, { count: 5, maxSimilarity: 0.3, accepts });
+    expect(chosen.seeds).toEqual([2, 5, 8, 11, 14].map((i) => found.seeds[i]));
+    expect(asked).toEqual(found.seeds.slice(0, 15).map((seed) => drawEmbedding(distribution, seed)));
+  });
+
   it("are written and read, and hold nobody's embedding", async () => {
     await writeIdentities(join(folder, identitiesFile), found);
     expect(await readIdentities(folder)).toEqual(found);
