@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { exportOnnx } from "../graph/export.js";
+import { gradients } from "../graph/gradients/index.js";
+import { reduceSum } from "../graph/operators/index.js";
 import { input } from "../graph/value.js";
 import { InputWeights, initialize, Weights } from "../graph/weights.js";
 import { Session } from "../runtime/session.js";
@@ -63,6 +65,34 @@ describe("identityMap", () => {
     expect(Math.max(...lengths)).toBeGreaterThan(config.limit);
     expect(found.shape).toEqual([people, channels, config.height, config.width]);
     for (const [i, value] of plain.entries()) expect(found.data[i]).toBeCloseTo(value, 3);
+  });
+
+  it("has a gradient where it says nothing of a person", async () => {
+    const { source, time, conditioning, map } = build();
+    const parameters = Array.from(source.parameters.values(), ({ value }) => value);
+    const [gradient] = gradients(reduceSum(map), [conditioning]);
+    const session = await Session.load(
+      exportOnnx({ inputs: [time, conditioning, ...parameters], outputs: { gradient: gradient! } }),
+    );
+    const rng = new TorchGenerator(4);
+    const feeds = Object.fromEntries(
+      Array.from(
+        source.parameters,
+        ([
+          name,
+          {
+            value: { shape },
+          },
+        ]) => {
+          const start = rng.randn(shape as number[]);
+          return [name, name.startsWith("down") ? { ...start, data: start.data.fill(0) } : start];
+        },
+      ),
+    );
+    const given = { time: rng.randn([people, timeWidth]), conditioning: rng.randn([people, tokens, width]) };
+    const found = (await session.run({ ...given, ...feeds })).gradient as Tensor<"f32">;
+    await session.release();
+    expect(found.data.every((value) => Number.isFinite(value))).toBe(true);
   });
 
   it("adds nothing before it is trained", () => {

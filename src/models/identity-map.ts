@@ -1,4 +1,4 @@
-import { clip, div, mul, reduceMean, reduceSum, reshape, sqrt } from "../graph/operators/index.js";
+import { add, clip, div, mul, reduceMean, reduceSum, reshape, sqrt } from "../graph/operators/index.js";
 import type { Value } from "../graph/value.js";
 import type { Initializer, Weights } from "../graph/weights.js";
 import { linear } from "./layers.js";
@@ -35,7 +35,8 @@ export function identityMap(
   conditioning: Value,
 ): Value {
   const person = linear(w.at("down"), reduceMean(conditioning, { axes: [1] }), rank);
-  const length = sqrt(reduceSum(mul(person, person), { axes: [1], keepDims: true }));
+  // A root has no gradient at 0.
+  const length = sqrt(add(reduceSum(mul(person, person), { axes: [1], keepDims: true }), 1e-12));
   const bounded = mul(person, clip(div(limit, length), 0, 1));
   const map = linear(w.at("up"), bounded, channels * height * width, { start: zeros });
   const weighted = mul(map, linear(w.at("weight"), time, 1));
