@@ -35,14 +35,19 @@ const rows = variants.map(({ name, projection, dataShare }) => {
     ...(existsSync(join(run, "run.json")) ? ["--resume"] : []),
   );
   arc2face("evaluate", "identity", "--model", join(run, "model"), "--inputs", inputs, "--count", "1", "--out", report);
-  const { meanSimilarity, crossSimilarity, shareFaceFound, secondRecogniser } = JSON.parse(
-    readFileSync(join(report, "summary.json"), "utf8"),
-  );
-  const figures = [meanSimilarity, crossSimilarity, shareFaceFound, secondRecogniser.meanSimilarity];
-  return `| ${name} | ${figures.map((figure: number) => figure.toFixed(2)).join(" | ")} |`;
+  const found = JSON.parse(readFileSync(join(report, "summary.json"), "utf8"));
+  const shares = [found.shareAboveThreshold, found.secondRecogniser.shareAboveThreshold, found.shareFaceFound];
+  const [mine, other, faces] = shares.map((share: number) => `${Math.round(100 * share)} %`);
+  const [likeness, between] = [found.meanSimilarity, found.crossSimilarity].map((cosine: number) => cosine.toFixed(2));
+  return `| ${name} | ${likeness} | ${mine} | ${between} | ${other} | ${faces} |`;
 });
-console.log(`| ${steps} updates | similarity | between people | face found | second recogniser |`);
-console.log(["|---|---|---|---|---|", ...rows].join("\n"));
+console.log(
+  [
+    `| ${steps} updates | similarity | above the threshold | between people | independent recogniser: above its threshold | face found |`,
+    "|---|---|---|---|---|---|",
+    ...rows,
+  ].join("\n"),
+);
 
 function writeRecipe(folder: string, name: string, changes: object): string {
   const path = join(folder, `${name}.json`);
