@@ -20,12 +20,17 @@ export const datasetIdentities = command({
     count: withDefault("-n, --count <people>", "how many to find", wholeNumber(1, 1_000_000), 1024),
     maxSimilarity: withDefault("--max-similarity <cosine>", "to every identity in the datasets", number(0.1, 1), 0.3),
     model: optional("--model <model>", "keep only people whom this model's image of them shows", text),
-    leastLikeness: withDefault("--least-likeness <cosine>", "of that image to the person", number(-1, 1), 0.4),
+    leastLikeness: withDefault(
+      "--least-likeness <cosine>",
+      "with --model: least similarity of that image to the person",
+      number(-1, 1),
+      0.4,
+    ),
     json: flag("--json", "print {found, draws, comparedWith, maxSimilarity}"),
   },
   details:
     "The file holds mean, covariance and the seeds of the draws: no embedding of anybody.\n" +
-    "With --model, draws that it cannot show are left out: those that are like nobody lie far out, and some are no faces.",
+    "With --model, draws that it cannot show are left out: those that are like nobody lie far out, and their images\nmay be of nobody in particular.",
   async run(folders, { out, check, count, maxSimilarity, model, leastLikeness, json }, context) {
     const { signal } = context;
     const drawn = await readEmbeddings(folders);

@@ -54,7 +54,7 @@ export async function findNewIdentities(
       onProgress?.(seeds.length, draws);
       if (draws > patience * (seeds.length + 1)) {
         throw new InputError(
-          `only ${seeds.length} of ${draws} draws pass at a similarity below ${maxSimilarity}; ask for less`,
+          `only ${seeds.length} of ${draws} draws pass at a similarity below ${maxSimilarity}; allow more of it, or people less well shown`,
         );
       }
     }

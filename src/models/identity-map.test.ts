@@ -75,20 +75,12 @@ describe("identityMap", () => {
       exportOnnx({ inputs: [time, conditioning, ...parameters], outputs: { gradient: gradient! } }),
     );
     const rng = new TorchGenerator(4);
-    const feeds = Object.fromEntries(
-      Array.from(
-        source.parameters,
-        ([
-          name,
-          {
-            value: { shape },
-          },
-        ]) => {
-          const start = rng.randn(shape as number[]);
-          return [name, name.startsWith("down") ? { ...start, data: start.data.fill(0) } : start];
-        },
-      ),
-    );
+    const feeds: Record<string, Tensor> = {};
+    for (const [name, { value }] of source.parameters) {
+      const start = rng.randn(value.shape as number[]);
+      if (name.startsWith("down")) start.data.fill(0);
+      feeds[name] = start;
+    }
     const given = { time: rng.randn([people, timeWidth]), conditioning: rng.randn([people, tokens, width]) };
     const found = (await session.run({ ...given, ...feeds })).gradient as Tensor<"f32">;
     await session.release();

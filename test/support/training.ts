@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DatasetIndex, datasetFiles } from "../../src/data/dataset.js";
 import { RowFileWriter } from "../../src/data/row-file.js";
+import type { RecogniserId } from "../../src/face/recogniser.js";
 import { hashFile } from "../../src/hub/hash.js";
 import { parseAutoencoder } from "../../src/models/autoencoder.js";
 import { cast } from "../../src/tensor/convert.js";
@@ -14,7 +15,7 @@ import { fixture, readJson } from "./fixtures.js";
 /** Anything that looks like a hash. */
 export const someHash = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-/** Writes a dataset of random faces: latents of 4 channels, embeddings of 6 numbers. */
+/** Writes a dataset of random faces: latents of 4 channels, embeddings of 6 numbers unless `embeddingSize` says otherwise. */
 export async function writeDataset(
   folder: string,
   options: {
@@ -23,6 +24,8 @@ export async function writeDataset(
     sizePx?: number;
     latentShape?: [number, number, number];
     vae?: string;
+    embeddingSize?: number;
+    recogniser?: RecogniserId;
   } = {},
 ): Promise<void> {
   const {
@@ -31,6 +34,8 @@ export async function writeDataset(
     sizePx = 16,
     latentShape = [4, 8, 8],
     vae = (await tinyAutoencoder()).weights.path,
+    embeddingSize = 6,
+    recogniser = { name: "none", sha256: someHash("none") },
   } = options;
   const autoencoder = await hashFile(vae, "sha256");
   const rng = new TorchGenerator(5);
@@ -38,7 +43,7 @@ export async function writeDataset(
   const open = (name: "images" | "embeddings" | "latents", dtype: "u8" | "f32" | "f16", shape: number[]) =>
     RowFileWriter.open(join(folder, datasetFiles[name]), { name, dtype, shape }, 0);
   const images = await open("images", "u8", [sizePx, sizePx, 3]);
-  const embeddings = await open("embeddings", "f32", [6]);
+  const embeddings = await open("embeddings", "f32", [embeddingSize]);
   const latents = await open("latents", "f16", [1, ...latentShape]);
   const directions: Float32Array[] = [];
   for (let i = 0; i < count; i++) {
@@ -48,7 +53,7 @@ export async function writeDataset(
       (colours[channel] as number) * (1 - share) + (colours[channel + 3] as number) * share;
     const pixel = (_: unknown, k: number) => blend(k % 3, (Math.floor(k / 3) % sizePx) / sizePx);
     await images.append(Uint8Array.from({ length: sizePx * sizePx * 3 }, pixel));
-    directions.push(rng.randn([6]).data);
+    directions.push(rng.randn([embeddingSize]).data);
     const direction = directions[i % people] as Float32Array;
     await embeddings.append(direction.map((value) => value / Math.hypot(...direction)));
     await latents.append(cast(rng.randn([1, ...latentShape]), "f16").data);
@@ -60,7 +65,7 @@ export async function writeDataset(
     count,
     sizePx,
     images: { sha256: someHash("images") },
-    embeddings: { sha256: someHash("embeddings"), size: 6, recogniser: { name: "none", sha256: someHash("none") } },
+    embeddings: { sha256: someHash("embeddings"), size: embeddingSize, recogniser },
     latents: { sha256: someHash("latents"), shape: latentShape, mirrored: false, autoencoder },
     skipped: 0,
   };
