@@ -1,5 +1,5 @@
 /**
- * Gives a model an identity map (`src/models/identity-map.ts`), or a new one, without training: the map of rank 64 that predicts
+ * Gives a model an identity map (`src/models/identity-map.ts`), or a new one, without training: the map of rank 40 that predicts
  * the datasets' latents best from what the model's face encoder says of their faces, by ridge regression in closed form. Each dataset
  * is taken relative to its own mean, since what tells the datasets apart tells no people apart.
  *
@@ -31,9 +31,9 @@ if (source === undefined || out === undefined || folders.length === 0)
   throw new Error("usage: node --import tsx recipes/mini/fit-identity-map.ts MODEL OUT DATASET...");
 
 /** Numbers of the map, and the regression's penalty as a share of the mean variance of a feature. */
-const [rank, penalty] = [64, 1e-3];
-/** Longest vector of a person: 99 % of mini's studio faces are shorter. */
-const limit = 12;
+const [rank, penalty] = [40, 1e-3];
+/** Vectors of persons are at most as long as those of this share of the faces with the model's own prompt. */
+const withinLimit = 0.99;
 const batch = 128;
 
 const model = await openModelFolder(source, cacheFolder());
@@ -45,27 +45,30 @@ const runOnce = async (session: Session, feeds: Record<string, Tensor>, name: st
 
 const meanToken = await encoderOf();
 const pooled = { xx: new Float64Array(features * features), xy: new Float64Array(0), count: 0 };
-/** Sum over the faces with the model's own prompt, and how many. */
-const own = { sum: new Float64Array(features), count: 0 };
+/** What the face encoder says of the faces with the model's own prompt. */
+const own: Float32Array[] = [];
 let latentShape: readonly [number, number, number] = [0, 0, 0];
 for (const [i, folder] of folders.entries()) {
   console.error(folder);
   await addDataset(folder, recipe.prompts[i] ?? prompt.tokens);
 }
-if (own.count === 0) throw new Error("no dataset has the model's own prompt");
-const mean = own.sum.map((sum) => sum / own.count);
+if (own.length === 0) throw new Error("no dataset has the model's own prompt");
+const mean = new Float64Array(features);
+for (const face of own) for (const [i, value] of face.entries()) mean[i]! += value / own.length;
 const nobody = (await meanToken([prompt.unconditional], new Float32Array(embeddingSize))).data;
 
 // Λ and Q of the features' covariance; M = Λ^½ (Λ + λ)^-1 Q^T (X^T Y / n): the regression, with features of unit variance.
 const { values, vectors } = symmetricEigen(pooled.xx, features);
-const ridge = (penalty * values.reduce((sum, value) => sum + value)) / features;
+const ridge = (penalty * sumOf(values)) / features;
 const outputs = pooled.xy.length / features;
 const m = multiply(vectors, pooled.xy, features, features, outputs);
 for (let i = 0; i < m.length; i++) {
   const value = Math.max(values[Math.floor(i / outputs)]!, 0);
   m[i]! *= Math.sqrt(value) / (value + ridge);
 }
-const { vectors: u } = symmetricEigen(multiplyTransposed(m, features, outputs), features);
+const { values: predicted, vectors: u } = symmetricEigen(multiplyTransposed(m, features, outputs), features);
+const share = sumOf(predicted.subarray(0, rank)) / sumOf(predicted);
+console.error(`rank ${rank} holds ${(100 * share).toFixed(1)} % of what the regression predicts`);
 const up = multiply(u.subarray(0, rank * features), m, rank, features, outputs);
 const scaled = vectors.map((value, i) => value / Math.sqrt(Math.max(values[Math.floor(i / features)]!, ridge * 1e-3)));
 const down = multiply(u.subarray(0, rank * features), scaled, rank, features, features);
@@ -113,6 +116,9 @@ async function addDataset(folder: string, tokens: readonly number[]): Promise<vo
       indices.map(() => tokens),
       Float32Array.from(faces.flatMap((face) => [...face])),
     );
+    if (tokens.join() === prompt.tokens.join()) {
+      for (let i = 0; i < x.data.length; i += features) own.push(x.data.slice(i, i + features));
+    }
     for (const mirrored of [false, true]) {
       const latents = await Promise.all(indices.map((row) => rows.readLatents(row, mirrored)));
       const y = f32([indices.length, size], new Float32Array(indices.length * size));
@@ -133,10 +139,6 @@ async function addDataset(folder: string, tokens: readonly number[]): Promise<vo
   for (let i = 0; i < xx.length; i++) pooled.xx[i] = (pooled.xx[i]! * pooled.count + xx[i]!) / total;
   for (let i = 0; i < xy.length; i++) pooled.xy[i] = (pooled.xy[i]! * pooled.count + xy[i]!) / total;
   pooled.count = total;
-  if (tokens.join() === prompt.tokens.join()) {
-    for (const [i, value] of sumX.entries()) own.sum[i]! += value;
-    own.count += count;
-  }
   await Promise.all([rows.close(), products.release()]);
 }
 
@@ -221,14 +223,29 @@ function withoutDirection(matrix: Float64Array, direction: Float32Array): void {
   }
 }
 
+function sumOf(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
 function addTo(sum: Float64Array, values: Float32Array): void {
   for (const [i, value] of values.entries()) sum[i]! += value;
+}
+
+/** The limit that `withinLimit` describes, rounded. */
+function longest(atMean: Float64Array): number {
+  const lengths = own.map((face) => {
+    const vector = multiply(down, Float64Array.from(face), rank, features, 1);
+    return Math.hypot(...vector.map((value, i) => value - atMean[i]!));
+  });
+  lengths.sort((a, b) => a - b);
+  return Number(lengths[Math.floor(withinLimit * lengths.length)]!.toPrecision(3));
 }
 
 async function save(): Promise<void> {
   const [, height, width] = latentShape;
   const weight = await fitWeight();
   const atMean = multiply(down, mean, rank, features, 1);
+  const limit = longest(atMean);
   const fitted: [string, number[], ArrayLike<number>][] = [
     ["down.weight", [rank, features], down],
     ["down.bias", [rank], atMean.map((value) => -value)],

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cli } from "../../test/support/cli.js";
 import { fixture } from "../../test/support/fixtures.js";
+import { writeDataset } from "../../test/support/training.js";
+import { decodeImage } from "../image/decode.js";
 
 // A tiny model, a tiny detector of random weights, which takes noise for a face, and the real networks of landmarks and of the second
 // recogniser, from their npm packages.
@@ -75,4 +77,40 @@ test("evaluate pca needs a dataset of the same recogniser", async () => {
   expect(stderr).toContain("is no dataset; make one with arc2face dataset prepare");
   const wrong = await cli(["evaluate", "pca", "--inputs", folder, "--training", folder, "--components", "10,x"]);
   expect(wrong.stderr).toContain("whole number of at least 1");
+});
+describe("evaluate autoencoder", () => {
+  const measure = (...options: string[]) =>
+    cli([
+      ...["evaluate", "autoencoder", join(folder, "faces"), "--autoencoder", fixture("tiny")],
+      ...["--recogniser", fixture("face/recogniser.onnx"), "--detector", fixture("face/scrfd-fixed.onnx")],
+      ...["--device", "cpu", "--threads", "1", ...options],
+    ]);
+  beforeAll(() => writeDataset(join(folder, "faces"), { count: 3, sizePx: 128 }));
+
+  test("--json prints the figures and nothing else; the sheet shows pairs", async () => {
+    const sheet = join(folder, "pairs.png");
+    const { status, stdout, stderr } = await measure("--limit", "2", "--sheet", sheet, "--json");
+    expect(stderr).toContain("dlib-resnet (licence: MIT)");
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({
+      images: expect.any(Number),
+      psnr: expect.any(Number),
+      meanSimilarity: expect.any(Number),
+      shareAboveThreshold: null,
+      shareFaceFound: expect.any(Number),
+      secondRecogniser: {
+        name: "dlib-resnet",
+        meanSimilarity: expect.any(Number),
+        shareAboveThreshold: expect.any(Number),
+      },
+    });
+    expect((await decodeImage(sheet)).widthPx).toBeGreaterThan(2 * 128);
+  });
+
+  test("a folder that is no dataset, and a recogniser that is not known by name, are told", async () => {
+    const other = await cli(["evaluate", "autoencoder", join(folder, "photos"), "--autoencoder", fixture("tiny")]);
+    expect(other).toMatchObject({ status: 2, stderr: expect.stringContaining("dataset prepare") });
+    const unknown = await cli(["evaluate", "autoencoder", join(folder, "faces"), "--autoencoder", fixture("tiny")]);
+    expect(unknown).toMatchObject({ status: 2, stderr: expect.stringContaining("--recogniser") });
+  });
 });

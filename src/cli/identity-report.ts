@@ -1,4 +1,5 @@
 import type { IdentitySummary } from "../evaluation/identity-summary.js";
+import type { ReconstructionSummary } from "../evaluation/reconstruction.js";
 import type { Truncation } from "../evaluation/truncation.js";
 import { formatFacts, formatTable } from "./table.js";
 
@@ -16,6 +17,20 @@ export function formatIdentity(summary: IdentitySummary): string {
     ["diversity of embeddings", fixed(diversity.embedding)],
     ["diversity of pixels", fixed(diversity.pixel)],
     ["to the nearest training image", fixed(summary.nearestTraining)],
+  ]);
+}
+
+/** The figures of an autoencoder, one a line. */
+export function formatReconstruction(summary: ReconstructionSummary): string {
+  const { secondRecogniser: second } = summary;
+  return formatFacts([
+    ["images", String(summary.images)],
+    ["signal to noise", `${summary.psnr.toFixed(1)} dB`],
+    ["similarity to the image", fixed(summary.meanSimilarity)],
+    ["above the threshold", percent(summary.shareAboveThreshold)],
+    ["with a face", percent(summary.shareFaceFound)],
+    [`similarity by ${second.name}`, fixed(second.meanSimilarity)],
+    ["above its threshold", percent(second.shareAboveThreshold)],
   ]);
 }
 

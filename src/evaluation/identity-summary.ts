@@ -1,15 +1,8 @@
 import { cosine } from "../face/identity.js";
 import type { IdentityEvaluation, JudgedIdentity } from "./identity.js";
-import type { JudgedFace } from "./judges.js";
+import type { JudgedFace, Threshold } from "./judges.js";
 import type { Nearest } from "./nearest.js";
-import { embeddingDistance, mean, meanAcrossGroups, meanOverPairs } from "./similarities.js";
-
-/** A recogniser by whose threshold images are judged. */
-export interface Threshold {
-  readonly name: string;
-  /** Cosine from which two photos show one person; null where nobody measured it. */
-  readonly threshold: number | null;
-}
+import { embeddingDistance, mean, meanAcrossGroups, meanOverPairs, shareFrom } from "./similarities.js";
 
 /** The figures of an evaluation; docs/evaluation.md defines them. Null where there is nothing to take a mean of. */
 export interface IdentitySummary {
@@ -50,8 +43,7 @@ export function summariseIdentity(
   const count = identities.reduce((sum, { images }) => sum + images.length, 0);
   const figuresOf = (side: Side, { threshold }: Threshold) => {
     const values = inputSimilarities(evaluation, side);
-    const above = threshold === null ? null : values.filter((value) => value >= threshold).length / count;
-    return { meanSimilarity: mean(values), shareAboveThreshold: above };
+    return { meanSimilarity: mean(values), shareAboveThreshold: shareFrom(values, threshold, count) };
   };
   const faces = identities.map((identity) => facesOf(identity).map((face) => face.first));
   const perIdentity = (values: readonly (number | null)[]) => mean(values.filter((value) => value !== null));

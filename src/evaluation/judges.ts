@@ -8,6 +8,13 @@ import type { Image } from "../image/image.js";
 /** What is used of a recogniser. */
 export type Judge = Pick<Recogniser, "id" | "calibration" | "align" | "embed">;
 
+/** A recogniser by whose threshold images are judged. */
+export interface Threshold {
+  readonly name: string;
+  /** Cosine from which two photos show one person; null where nobody measured it. */
+  readonly threshold: number | null;
+}
+
 /** The networks that judge images. */
 export interface Judges {
   readonly finder: Pick<FaceFinder, "find">;
@@ -21,6 +28,11 @@ export interface Judges {
 export interface JudgedFace {
   readonly first: Float32Array;
   readonly second: Float32Array;
+}
+
+/** @param given instead of what was measured of the recogniser, if it was */
+export function thresholdOf({ id, calibration }: Judge, given?: number): Threshold {
+  return { name: id.name, threshold: given ?? calibration?.threshold ?? null };
 }
 
 /**

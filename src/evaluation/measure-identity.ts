@@ -2,8 +2,8 @@ import { image } from "../image/image.js";
 import { evaluateIdentity, type IdentityOptions } from "./identity.js";
 import { writeIdentityPage } from "./identity-page.js";
 import { writeIdentityTables } from "./identity-report.js";
-import { facesOf, type IdentitySummary, summariseIdentity, type Threshold } from "./identity-summary.js";
-import type { Judge } from "./judges.js";
+import { facesOf, type IdentitySummary, summariseIdentity } from "./identity-summary.js";
+import { thresholdOf } from "./judges.js";
 import { findNearest } from "./nearest.js";
 import { openTrainingSet, type TrainingSet } from "./training-set.js";
 
@@ -56,10 +56,6 @@ export async function measureIdentity(options: MeasureIdentityOptions): Promise<
   } finally {
     await training?.dataset.close();
   }
-}
-
-function thresholdOf({ id, calibration }: Judge, given?: number): Threshold {
-  return { name: id.name, threshold: given ?? calibration?.threshold ?? null };
 }
 
 async function findNamed(

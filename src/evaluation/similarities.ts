@@ -7,6 +7,11 @@ export function mean(values: readonly number[]): number | null {
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** How many of the values reach a threshold, as a share of `count`; null without a threshold. */
+export function shareFrom(values: readonly number[], threshold: number | null, count: number): number | null {
+  return threshold === null ? null : values.filter((value) => value >= threshold).length / count;
+}
+
 /** Value below which a share of the values lie, by linear interpolation (numpy's default). Null of none. */
 export function quantile(values: readonly number[], share: number): number | null {
   if (values.length === 0) return null;
@@ -52,6 +57,12 @@ export function embeddingDistance(a: Float32Array, b: Float32Array): number {
 export function pixelDistance(a: Image, b: Image): number {
   const sum = a.data.reduce((total, value, i) => total + Math.abs(value - b.data[i]!), 0);
   return sum / a.data.length / 255;
+}
+
+/** Peak signal-to-noise ratio of two images of one size, in dB; infinite if they are equal. */
+export function psnr(a: Image, b: Image): number {
+  const squares = a.data.reduce((sum, value, i) => sum + (value - b.data[i]!) ** 2, 0);
+  return 10 * Math.log10((255 ** 2 * a.data.length) / squares);
 }
 
 function dot(a: Float64Array, b: Float64Array): number {

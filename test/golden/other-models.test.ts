@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { psnr } from "../../src/evaluation/similarities.js";
 import { decodeImage } from "../../src/image/decode.js";
 import type { Image } from "../../src/image/image.js";
 import { toImages } from "../../src/image/network-output.js";
@@ -9,7 +10,6 @@ import { decodeTiny, parseTinyAutoencoderConfig } from "../../src/models/tiny-au
 import { Arc2Face, type GenerateOptions } from "../../src/pipeline/arc2face.js";
 import type { Tensor } from "../../src/tensor/tensor.js";
 import { Feeds, fixture, need, openWeights, readJson, readTensors } from "../support/fixtures.js";
-import { psnr } from "../support/psnr.js";
 
 /** Model folders unlike the official one in a part, from files to pictures. */
 

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SamplerName } from "../../src/diffusion/samplers.js";
+import { psnr } from "../../src/evaluation/similarities.js";
 import { decodeImage } from "../../src/image/decode.js";
 import type { Image } from "../../src/image/image.js";
 import { Arc2Face } from "../../src/pipeline/arc2face.js";
 import { fixture, readJson } from "../support/fixtures.js";
-import { psnr } from "../support/psnr.js";
 
 interface Run {
   name: string;
