@@ -1,4 +1,5 @@
 import { commandGroup } from "./command.js";
+import { datasetBackdrop } from "./dataset-backdrop.js";
 import { datasetEncode } from "./dataset-encode.js";
 import { datasetIdentities } from "./dataset-identities.js";
 import { datasetMix } from "./dataset-mix.js";
@@ -9,4 +10,5 @@ export const dataset = commandGroup("dataset", "make datasets to train on", [
   datasetEncode,
   datasetIdentities,
   datasetMix,
+  datasetBackdrop,
 ]);
