@@ -21,12 +21,15 @@ const datasets = [
   { name: "generated", options: [] },
   { name: "ffhq", options: ["--aligned"] },
 ];
-/** People who are nobody, for the phase that teaches who is shown. `identity.json` has their pseudo-prompts in this order. */
-const mixtures = [
-  { name: "studio", heads: "generated", options: ["-n", "8000", "--least-share", "0.5", "--seed", "1"] },
-  { name: "studio2", heads: "generated", options: ["-n", "6000", "--least-share", "0.5", "--seed", "4"] },
-  { name: "photo", heads: "ffhq", options: ["-n", "7000", "--seed", "3"] },
-];
+/**
+ * More people, and more people in the studio, for the phase that teaches who is shown. `identity.json` has their pseudo-prompts
+ * in this order.
+ */
+const derived = [
+  { name: "photo", from: ["mix", "ffhq"], options: ["-n", "14000", "--seed", "3"] },
+  { name: "ffhq-studio", from: ["backdrop", "ffhq"], options: ["--seed", "7"] },
+  { name: "photo-studio", from: ["backdrop", "photo"], options: ["--seed", "7"] },
+] as const;
 const dataOf = (sets: readonly { name: string }[]) => sets.flatMap(({ name }) => ["--data", at(name)]);
 const train = (method: string, name: string, sets: readonly { name: string }[], ...options: string[]) =>
   arc2face(
@@ -56,11 +59,12 @@ if (!existsSync(start)) {
   cpSync(at("decoder", "model", "vae"), join(partial, "vae"), { recursive: true });
   renameSync(partial, start);
 }
-for (const { name, heads, options } of mixtures) {
+for (const { name, from, options } of derived) {
   if (existsSync(at(name, "dataset.json"))) continue;
-  arc2face("dataset", "mix", at(heads), "--faces", at("ffhq"), "--out", at(name), ...options);
+  const [command, source] = from;
+  arc2face("dataset", command, at(source), "--out", at(name), ...options);
 }
-const all = [...datasets, ...mixtures];
+const all = [...datasets, ...derived];
 if (!existsSync(at("identity", "run.json"))) {
   for (const { name } of all) arc2face("dataset", "encode", at(name), "--autoencoder", start, "--mirror");
 }
