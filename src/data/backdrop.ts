@@ -54,9 +54,8 @@ export async function addBackdrops(options: BackdropOptions): Promise<DatasetInd
 
 /** Mean of the mask where the face is. */
 function faceShare(mask: Float32Array, sizePx: number): number {
-  const [left, top, right, bottom] = [faceBox.left, faceBox.top, faceBox.right, faceBox.bottom].map((share) =>
-    Math.round(share * sizePx),
-  ) as [number, number, number, number];
+  const [left, right] = [Math.round(faceBox.left * sizePx), Math.round(faceBox.right * sizePx)];
+  const [top, bottom] = [Math.round(faceBox.top * sizePx), Math.round(faceBox.bottom * sizePx)];
   let sum = 0;
   for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) sum += mask[y * sizePx + x] as number;
   return sum / ((right - left) * (bottom - top));
@@ -68,7 +67,7 @@ function unsureShare(mask: Float32Array): number {
 
 /** A grey wall, warm or cool, which one lamp lights from a side: what the studio portraits of `mini`'s data have. */
 function drawBackdrop(sizePx: number, random: TorchGenerator): Image {
-  const [grey, warmth, across, down] = random.randn([4]).data as unknown as [number, number, number, number];
+  const [grey = 0, warmth = 0, across = 0, down = 0] = random.randn([4]).data;
   const level = Math.min(230, Math.max(110, 188 + 30 * grey));
   const colour = [3 + 5 * warmth, 1.5 * warmth, -3 - 5 * warmth].map((tint) => level + tint);
   const wall = new Uint8Array(sizePx * sizePx * 3);

@@ -31,12 +31,9 @@ export class PersonMask {
     const feeds = { image: packRgb([small], { mean: 0, std: 255 }) };
     const { mask } = await this.session.run(feeds, { give: true, ...(signal && { signal }) });
     const shares = mask!.data as Float32Array;
-    const grey = image(
-      sidePx,
-      sidePx,
-      Uint8Array.from({ length: 3 * shares.length }, (_, i) => 255 * shares[Math.floor(i / 3)]! + 0.5),
-    );
-    const { data } = await resizeImage(grey, photo.widthPx, photo.heightPx);
+    const grey = new Uint8Array(3 * shares.length);
+    for (let i = 0; i < shares.length; i++) grey.fill(255 * shares[i]! + 0.5, 3 * i, 3 * i + 3);
+    const { data } = await resizeImage(image(sidePx, sidePx, grey), photo.widthPx, photo.heightPx);
     return Float32Array.from({ length: data.length / 3 }, (_, i) => data[3 * i]! / 255);
   }
 
