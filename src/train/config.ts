@@ -179,6 +179,16 @@ const diffusion = {
             .optional(),
         })
         .optional(),
+      /** Whether the prediction looks like a face, to a discriminator that learns beside. */
+      adversarial: z
+        .strictObject({
+          weight: z.number().positive(),
+          /** Channels of the discriminator's levels, each of half the resolution; multiples of 8. */
+          widths: z.array(count.multipleOf(8)).min(1).default([128, 192, 256]),
+          /** Noise on what the discriminator sees, up to this standard deviation. */
+          noise: rate.default(0.3),
+        })
+        .optional(),
     })
     .prefault({}),
   /** Share of the images that are trained without an identity, for guidance. */

@@ -8,6 +8,7 @@ import { projectFace } from "../models/projection.js";
 import { unet } from "../models/unet.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
+import { AdversarialLoss, type AdversarialLossOptions } from "./adversarial-loss.js";
 import { type ConditionedTaskOptions, readCleanLatents, readConditions } from "./batch.js";
 import { type DiffusionNetworks, decodeLatents, exportDiffusionModel, latentShapeOf } from "./diffusion-networks.js";
 import { IdentityLoss, type IdentityLossOptions } from "./identity-loss.js";
@@ -22,6 +23,7 @@ export interface DiffusionTaskOptions extends ConditionedTaskOptions {
   readonly minSnrGamma?: number | undefined;
   readonly identityDropout: number;
   readonly identity?: IdentityLossOptions | undefined;
+  readonly adversarial?: AdversarialLossOptions | undefined;
 }
 
 /**
@@ -34,6 +36,7 @@ export class DiffusionTask implements TrainingTask {
   private readonly latentShape: readonly [number, number, number];
   private readonly sampler: Sampler;
   private readonly identity: IdentityLoss | undefined;
+  private readonly adversarial: AdversarialLoss | undefined;
 
   /** @throws InputError or CheckpointError if dataset and networks do not fit each other */
   constructor(
@@ -64,11 +67,20 @@ export class DiffusionTask implements TrainingTask {
         batch: { latents, prediction, faceEmbedding },
       });
     }
-    const { identity } = this;
+    if (options.adversarial) {
+      const batch = { latents, prediction, target, faceEmbedding };
+      this.adversarial = new AdversarialLoss(
+        options.adversarial,
+        this.schedule,
+        batch,
+        weights.network("discriminator"),
+      );
+    }
+    const { identity, adversarial } = this;
     this.objective = {
-      inputs: [...inputs, ...(identity?.inputs ?? [])],
-      loss: identity ? add(loss, identity.loss) : loss,
-      metrics: { denoising: error, ...(identity && { identity: identity.loss }) },
+      inputs: [...inputs, ...(identity?.inputs ?? []), ...(adversarial?.inputs ?? [])],
+      loss: [identity, adversarial].reduce((sum, term) => (term ? add(sum, term.loss) : sum), loss),
+      metrics: { denoising: error, ...(identity && { identity: identity.loss }), ...adversarial?.metrics },
     };
     this.sampler = new Sampler({
       dataset,
@@ -108,6 +120,7 @@ export class DiffusionTask implements TrainingTask {
       ),
       ...conditions,
       ...this.identity?.makeInputs(timesteps, conditions.faceEmbedding, rng),
+      ...this.adversarial?.makeInputs(timesteps, this.latentShape, rng),
     };
   }
 

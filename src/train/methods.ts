@@ -146,7 +146,10 @@ function trainDiffusion(
 ): Promise<RunResult> {
   return withDataset(config, options, async (dataset) => {
     const vae = await requireLatents(dataset, networks.autoencoder, config);
-    const { identity, minSnrGamma } = config.loss;
+    const { identity, adversarial, minSnrGamma } = config.loss;
+    if (adversarial && config.lora) {
+      throw new InputError("loss.adversarial: with lora the discriminator would not learn; leave out one of them");
+    }
     const recogniser = identity && (await importNetwork(identity.recogniser, [1, 3, 112, 112]));
     const known = dataset.index.embeddings.recogniser;
     if (recogniser && recogniser.sha256 !== known.sha256) {
@@ -160,6 +163,7 @@ function trainDiffusion(
       ...config,
       noise,
       minSnrGamma,
+      adversarial,
       identity: identity &&
         recogniser && {
           ...identity,

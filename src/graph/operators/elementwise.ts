@@ -108,6 +108,8 @@ export const sin = (x: Value): Value => apply1(ops.Sin, [x]);
 export const cos = (x: Value): Value => apply1(ops.Cos, [x]);
 export const tanh = (x: Value): Value => apply1(ops.Tanh, [x]);
 export const relu = (x: Value): Value => apply1(ops.Relu, [x]);
+/** `log(1 + exp(x))`. */
+export const softplus = (x: Value): Value => apply1(ops.Softplus, [x]);
 export const sigmoid = (x: Value): Value => apply1(ops.Sigmoid, [x]);
 /** `x * sigmoid(x)`, the activation of the diffusion networks. One node: ONNX Runtime names it QuickGelu with alpha 1. */
 export const silu = (x: Value): Value => apply1(ops.QuickGelu, [x], { alpha: new Float(1) });
