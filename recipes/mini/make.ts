@@ -21,10 +21,7 @@ const datasets = [
   { name: "generated", options: [] },
   { name: "ffhq", options: ["--aligned"] },
 ];
-/**
- * More people, and more people in the studio, for the phase that teaches who is shown. `identity.json` has their pseudo-prompts
- * in this order.
- */
+/** More people, and people in the studio, for the phase that teaches who is shown. */
 const derived = [
   { name: "photo", from: ["mix", "ffhq"], options: ["-n", "14000", "--seed", "3"] },
   { name: "ffhq-studio", from: ["backdrop", "ffhq"], options: ["--seed", "7"] },
@@ -64,13 +61,17 @@ for (const { name, from, options } of derived) {
   const [command, source] = from;
   arc2face("dataset", command, at(source), "--out", at(name), ...options);
 }
-const all = [...datasets, ...derived];
+/**
+ * Nearly all of the generated portraits are of young women, seen from the front: from then on, whoever was seen so would become one.
+ * `identity.json` and `distill.json` have the pseudo-prompts of these in this order.
+ */
+const people = [...datasets.filter(({ name }) => name !== "generated"), ...derived];
 if (!existsSync(at("identity", "run.json"))) {
-  for (const { name } of all) arc2face("dataset", "encode", at(name), "--autoencoder", start, "--mirror");
+  for (const { name } of people) arc2face("dataset", "encode", at(name), "--autoencoder", start, "--mirror");
 }
 const mapped = at("start-with-map");
-if (!existsSync(mapped)) script("fit-identity-map", start, mapped, ...all.map(({ name }) => at(name)));
-train("arc2face", "identity", all, "--start", mapped);
+if (!existsSync(mapped)) script("fit-identity-map", start, mapped, ...people.map(({ name }) => at(name)));
+train("arc2face", "identity", people, "--start", mapped);
 
 const model = at("mini");
 rmSync(model, { recursive: true, force: true });
@@ -85,7 +86,7 @@ arc2face(
 );
 
 if (quick) {
-  train("distill", "distill", all, "--start", model);
+  train("distill", "distill", people, "--start", model);
   const distilled = at("mini-quick");
   rmSync(distilled, { recursive: true, force: true });
   cpSync(at("distill", "model"), distilled, { recursive: true });

@@ -8,7 +8,7 @@ const norm = { groups: 8, eps: 1e-5 };
 
 /**
  * Tells latents of real faces from those that a network made, place by place. Only training needs it: no model holds one.
- * A level halves the resolution, and the first begins with half of the latents', so that it costs a tenth of the UNet.
+ * Each level halves the resolution, the first included. There is no bias at the end, since only differences of what it says are looked at.
  * Source: the projection discriminator of Miyato & Koyama 2018, eq. 3, for each place as in PatchGAN (Isola 2017, §3.2.2).
  * @param widths        channels of each level, multiples of 8
  * @param latents       float [N, C, H, W]
@@ -28,5 +28,5 @@ export function discriminator(w: Weights, widths: readonly number[], latents: Va
   h = silu(groupNorm(w.at("norm_out"), h, norm));
   const face = unsqueeze(linear(w.at("face"), faceEmbedding, last), [2, 3]);
   const agreement = div(reduceSum(mul(h, face), { axes: [1], keepDims: true }), Math.sqrt(last));
-  return add(conv2d(w.at("conv_out"), h, { outChannels: 1, kernel: 1 }), agreement);
+  return add(conv2d(w.at("conv_out"), h, { outChannels: 1, kernel: 1, bias: false }), agreement);
 }

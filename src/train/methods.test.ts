@@ -71,6 +71,18 @@ describe("train arc2face", () => {
     expect(await generate(model as string, { loras: [{ path }] })).not.toEqual(plain);
   });
 
+  it("has a discriminator learn beside the model, which is not part of it", async () => {
+    const loss = { adversarial: { weight: 0.1, widths: [8, 16] } };
+    const { model } = await train("adversarial", { loss });
+    const lines = (await readFile(join(folder, "adversarial", "log.jsonl"), "utf8")).trim().split("\n");
+    const { discriminator } = JSON.parse(lines[1] as string);
+    expect(discriminator).not.toBe(JSON.parse(lines[0] as string).discriminator);
+    const after = await openSafetensors(join(model as string, "arc2face/diffusion_pytorch_model.safetensors"));
+    expect([...after.entries.keys()].sort()).toEqual([...start.unet.weights.entries.keys()].sort());
+    const lora = { rank: 2, alpha: 6, match: ["unet.*.to_q.weight"] };
+    await expect(train("adversarial-lora", { loss, lora })).rejects.toThrow(/loss\.adversarial: with lora/);
+  });
+
   it("trains the paper's MLP in the encoder's place", async () => {
     const mlp = { model_type: "face_mlp", hidden_size: 32, intermediate_size: 16, max_position_embeddings: 13 };
     await expect(train("none", {}, "mlp")).rejects.toThrow(/no projection\.mlp/);
