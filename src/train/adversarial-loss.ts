@@ -1,13 +1,12 @@
 import type { NoiseSchedule } from "../diffusion/schedule.js";
-import { InputError } from "../errors.js";
 import { stopGradient } from "../graph/gradients/index.js";
-import { add, concat, mul, reduceMean, reshape, softplus, split, sqrt, sub } from "../graph/operators/index.js";
+import { add, concat, mul, reduceMean, softplus, split, sub } from "../graph/operators/index.js";
 import { input, size, type Value } from "../graph/value.js";
 import { Weights } from "../graph/weights.js";
 import { discriminator } from "../models/discriminator.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
-import { predictClean } from "./predictions.js";
+import { levelOf, predictClean, requireCleanInNoise } from "./predictions.js";
 
 export interface AdversarialLossOptions {
   /** Of what the network that denoises is told. The discriminator's own loss has weight 1. */
@@ -51,18 +50,13 @@ export class AdversarialLoss {
     { latents, prediction, target, faceEmbedding }: AdversarialLossSubject,
     weights: Weights,
   ) {
-    const { predictionType: type, alphasCumprod } = schedule;
-    if (type === "epsilon" && alphasCumprod.at(-1) === 0) {
-      throw new InputError(
-        "loss.adversarial: a model that predicts noise says nothing about the image at zero terminal SNR; train one that predicts v",
-      );
-    }
+    requireCleanInNoise("loss.adversarial", schedule);
+    const type = schedule.predictionType;
     const count = size(latents, 0);
     const signal = input("adversarialSignal", "f32", [count]);
     const noise = input("adversarialNoise", "f32", latents.shape);
     this.inputs = [signal, noise];
-    const alpha = reshape(signal, [count, 1, 1, 1]);
-    const level = { alpha, sigma: sqrt(sub(1, mul(alpha, alpha))) };
+    const level = levelOf(signal);
     const seen = (output: Value) => add(predictClean(type, latents, output, level), noise);
     const { widths, weight } = options;
     const judge = (w: Weights, x: Value, faces: Value) => discriminator(w, widths, x, faces);

@@ -186,7 +186,7 @@ const diffusion = {
           /** Channels of the discriminator's levels, each of half the resolution; multiples of 8. */
           widths: z.array(count.multipleOf(8)).min(1).default([128, 192, 256]),
           /** Noise on what the discriminator sees, up to this standard deviation. */
-          noise: rate.default(0.3),
+          noise: rate.default(1),
         })
         .optional(),
     })

@@ -1,13 +1,12 @@
 import type { NoiseSchedule } from "../diffusion/schedule.js";
-import { InputError } from "../errors.js";
 import type { GraphInterface } from "../graph/export.js";
 import { stopGradient } from "../graph/gradients/index.js";
-import { expand, mul, reduceMean, reshape, slice, sqrt, sub } from "../graph/operators/index.js";
-import { constant, input, type Value } from "../graph/value.js";
+import { expand, mul, reduceMean, reshape, slice } from "../graph/operators/index.js";
+import { constant, input, size, type Value } from "../graph/value.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor, tensor } from "../tensor/tensor.js";
 import { arcFaceInFfhq, identityDistance, resample } from "./losses.js";
-import { ddimStep, type NoiseLevel, predictClean } from "./predictions.js";
+import { ddimStep, levelOf, type NoiseLevel, predictClean, requireCleanInNoise } from "./predictions.js";
 
 export interface IdentityLossOptions {
   readonly recogniser: GraphInterface;
@@ -81,13 +80,9 @@ export class IdentityLoss {
   /** Clean latents as the network sees them in what it has made of noise. */
   private ownImages({ steps }: OwnImages) {
     const { images } = this.options;
-    const { predictionType, alphasCumprod } = this.schedule;
+    requireCleanInNoise("loss.identity.own", this.schedule);
+    const { predictionType } = this.schedule;
     const { latentShape, network, prompt, batch } = this.subject;
-    if (predictionType === "epsilon" && alphasCumprod.at(-1) === 0) {
-      throw new InputError(
-        "loss.identity.own: a model that predicts noise says nothing about the image at zero terminal SNR; train one that predicts v",
-      );
-    }
     const timesteps = input("identityTimesteps", "f32", [steps + 1, images]);
     const signal = input("identitySignal", "f32", timesteps.shape);
     const faces = input("identityFaces", "f32", [images, batch.faceEmbedding.shape[1] as number]);
@@ -183,6 +178,5 @@ function withDrawn(
 
 /** The noise level of row `i` of factors of the clean latents. */
 function levelAt(signal: Value, i: number): NoiseLevel {
-  const alpha = reshape(slice(signal, 0, i, i + 1), [signal.shape[1] as number, 1, 1, 1]);
-  return { alpha, sigma: sqrt(sub(1, mul(alpha, alpha))) };
+  return levelOf(slice(signal, 0, i, i + 1), size(signal, 1));
 }

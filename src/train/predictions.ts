@@ -1,11 +1,29 @@
-import type { PredictionType } from "../diffusion/schedule.js";
-import { add, div, mul, sub } from "../graph/operators/index.js";
-import type { Value } from "../graph/value.js";
+import type { NoiseSchedule, PredictionType } from "../diffusion/schedule.js";
+import { InputError } from "../errors.js";
+import { add, div, mul, reshape, sqrt, sub } from "../graph/operators/index.js";
+import { size, type Value } from "../graph/value.js";
 
 /** Factors of the clean latents and of the noise in x, float [N, 1, 1, 1]. */
 export interface NoiseLevel {
   readonly alpha: Value;
   readonly sigma: Value;
+}
+
+/** The noise level of each image, from the factor of its clean latents, float of N numbers. */
+export function levelOf(signal: Value, count = size(signal, 0)): NoiseLevel {
+  const alpha = reshape(signal, [count, 1, 1, 1]);
+  return { alpha, sigma: sqrt(sub(1, mul(alpha, alpha))) };
+}
+
+/**
+ * @param key of the recipe, which asks for clean latents at every noise level
+ * @throws InputError if predictions say nothing about them where all is noise
+ */
+export function requireCleanInNoise(key: string, { predictionType, alphasCumprod }: NoiseSchedule): void {
+  if (predictionType !== "epsilon" || alphasCumprod.at(-1) !== 0) return;
+  throw new InputError(
+    `${key}: a model that predicts noise says nothing about the image at zero terminal SNR; train one that predicts v`,
+  );
 }
 
 /**
