@@ -7,18 +7,21 @@ import {
   equal,
   gather,
   gelu,
+  mul,
   pad,
   quickGelu,
+  reduceSum,
   slice,
   unsqueeze,
   where,
 } from "../graph/operators/index.js";
 import { constant, describe, size, type Value } from "../graph/value.js";
-import type { Weights } from "../graph/weights.js";
+import type { Initializer, Weights } from "../graph/weights.js";
 import { parseConfig } from "./config.js";
 import { embeddingTable, layerNorm, linear } from "./layers.js";
 
 const positive = z.int().positive();
+const zeros: Initializer = { kind: "constant", value: 0 };
 
 /**
  * The `config.json` of transformers' CLIPTextModel; defaults are transformers' own. transformers adds keys with every
@@ -35,6 +38,8 @@ const schema = z
     max_position_embeddings: positive.default(77),
     hidden_act: z.enum(["quick_gelu", "gelu"]).default("quick_gelu"),
     layer_norm_eps: z.number().positive().default(1e-5),
+    /** Of our own: how many squares of the face embedding join every token (`squaredIdentity`). */
+    identity_squares: positive.optional(),
   })
   .refine((config) => config.hidden_size % config.num_attention_heads === 0, {
     path: ["hidden_size"],
@@ -94,6 +99,22 @@ export function faceEncoder(w: Weights, config: FaceEncoderConfig, tokenEmbeddin
     h = recompute((x: Value) => encoderLayer(layer, x, config))(h);
   }
   return layerNorm(model.at("final_layer_norm"), h, config.layer_norm_eps);
+}
+
+/**
+ * What the squares of projections of the face embedding add to every token of the conditioning; nothing for nobody.
+ *
+ * Some of what a recogniser knows of a face is not linear in its embedding: in MobileFaceNet's a linear classifier that learnt
+ * the sex of FFHQ's people tells that of generated portraits hardly better than chance, and a quadratic one tells nearly all
+ * (docs/training.md has figures). A small transformer that sees a few thousand people does not find that by itself. Not of the paper.
+ * @param faceEmbedding float [N, E], unit norm; zeros for nobody
+ * @returns float [N, 1, hidden_size]
+ */
+export function squaredIdentity(w: Weights, squares: number, width: number, faceEmbedding: Value): Value {
+  const projected = linear(w.at("down"), faceEmbedding, squares, { bias: false });
+  const term = linear(w.at("up"), mul(projected, projected), width, { start: zeros });
+  const isSomebody = reduceSum(mul(faceEmbedding, faceEmbedding), { axes: [1], keepDims: true });
+  return unsqueeze(mul(term, isSomebody), [1]);
 }
 
 /** Files written by transformers before release 5 put everything below `text_model.`. */

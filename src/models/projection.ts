@@ -1,6 +1,13 @@
+import { add } from "../graph/operators/index.js";
 import type { Value } from "../graph/value.js";
 import type { Weights } from "../graph/weights.js";
-import { type FaceEncoderConfig, faceEncoder, injectIdentity, parseFaceEncoderConfig } from "./face-encoder.js";
+import {
+  type FaceEncoderConfig,
+  faceEncoder,
+  injectIdentity,
+  parseFaceEncoderConfig,
+  squaredIdentity,
+} from "./face-encoder.js";
 import { type MlpProjectionConfig, mlpProjection, parseMlpProjectionConfig } from "./mlp-projection.js";
 
 /** What turns a face embedding into conditioning: the face encoder, or the MLP it is compared with. */
@@ -28,5 +35,8 @@ export function projectFace(
   idToken: number,
 ): Value {
   if (config.model_type === "face_mlp") return mlpProjection(w, config, faceEmbedding);
-  return faceEncoder(w, config, injectIdentity(w, config, tokens, faceEmbedding, idToken));
+  const conditioning = faceEncoder(w, config, injectIdentity(w, config, tokens, faceEmbedding, idToken));
+  const { identity_squares: squares, hidden_size: width } = config;
+  if (squares === undefined) return conditioning;
+  return add(conditioning, squaredIdentity(w.at("identity_squares"), squares, width, faceEmbedding));
 }
