@@ -1,19 +1,23 @@
 /**
- * Gives a model an identity map (`src/models/identity-map.ts`), or a new one, without training: the map of rank 40 that predicts
- * the datasets' latents best from what the model's face encoder says of their faces, by ridge regression in closed form. Each dataset
- * is taken relative to its own mean, since what tells the datasets apart tells no people apart.
+ * Gives a model an identity map (`src/models/identity-map.ts`) and squares of the face embedding (`squaredIdentity` in
+ * `src/models/face-encoder.ts`), or new ones, without training.
  *
  *     node --import tsx recipes/mini/fit-identity-map.ts MODEL OUT DATASET...
  *
- * The map is 0 for the mean face of the datasets that have the model's own prompt, and for nobody, so that guidance strengthens it.
- * Its weight is minus the square of the noise level: the velocity of pure noise is minus the clean latents.
+ * Kernel ridge regression predicts the latents of the datasets that have the model's own prompt, each relative to its own mean, from
+ * face embeddings; its first 40 principal components are what the map is of. What the face encoder says of a face and
+ * the squares then give these components by linear regression, for the faces of all datasets and such as lie between and around
+ * them: the regression itself knows only a few thousand faces, but can be asked about any.
+ *
+ * The map is 0 for nobody, so that guidance strengthens it, and nearly so for the mean face. Its weight is minus the square of the noise
+ * level: the velocity of pure noise is minus the clean latents.
  */
-import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openRows } from "../../src/data/joined-rows.js";
 import { createNoiseSchedule } from "../../src/diffusion/schedule.js";
 import { exportOnnx } from "../../src/graph/export.js";
-import { concat, matmul, reduceMean, transpose } from "../../src/graph/operators/index.js";
+import { concat, reduceMean } from "../../src/graph/operators/index.js";
 import { input } from "../../src/graph/value.js";
 import { FileWeights, Weights } from "../../src/graph/weights.js";
 import { symmetricEigen } from "../../src/identity/symmetric-eigen.js";
@@ -22,134 +26,188 @@ import { timeEmbedding } from "../../src/models/unet.js";
 import { openModelFolder } from "../../src/pipeline/model-folder.js";
 import { Session } from "../../src/runtime/session.js";
 import { cacheFolder } from "../../src/tensor/cache-folder.js";
-import { cast } from "../../src/tensor/convert.js";
-import { readTensor, writeSafetensors } from "../../src/tensor/safetensors.js";
+import { TorchGenerator } from "../../src/tensor/random.js";
 import { f32, type Tensor, tensor } from "../../src/tensor/tensor.js";
+import { fitKernelRidge, type KernelRidge } from "./kernel-ridge.js";
+import { addTo, multiply, rows, solveSymmetric, transposeOf, unit } from "./matrices.js";
+import { Products } from "./products.js";
+import { replaceTensors } from "./replace-tensors.js";
 
 const [source, out, ...folders] = process.argv.slice(2);
 if (source === undefined || out === undefined || folders.length === 0)
   throw new Error("usage: node --import tsx recipes/mini/fit-identity-map.ts MODEL OUT DATASET...");
 
-/** Numbers of the map, and the regression's penalty as a share of the mean variance of a feature. */
-const [rank, penalty] = [40, 1e-3];
+/** Numbers of the map, squares, and the linear regression's penalty as a share of the mean variance of a feature. */
+const [rank, squares, penalty] = [40, 256, 1e-3];
 /** Vectors of persons are at most as long as those of this share of the faces with the model's own prompt. */
 const withinLimit = 0.99;
-const batch = 128;
+/** Faces that the linear regression sees at a time, how often, and as how many of them nobody counts. */
+const [batch, batches, weightOfNobody] = [1024, 24, 2500];
 
 const model = await openModelFolder(source, cacheFolder());
+if (model.encoder.config.model_type === "face_mlp") throw new Error(`${source} has no face encoder`);
+const { identity_squares: _, ...encoderConfig } = model.encoder.config;
 const { prompt, embeddingSize } = model.manifest;
-const features = model.encoder.config.hidden_size;
+const features = encoderConfig.hidden_size;
 const recipe = JSON.parse(readFileSync(join(import.meta.dirname, "identity.json"), "utf8"));
-const runOnce = async (session: Session, feeds: Record<string, Tensor>, name: string) =>
-  (await session.run(feeds))[name] as Tensor<"f32">;
+const prompts: (readonly number[])[] = folders.map((_, i) => recipe.prompts[i] ?? prompt.tokens);
+const isOwn = (tokens: readonly number[]) => tokens.join() === prompt.tokens.join();
 
 const meanToken = await encoderOf();
-const pooled = { xx: new Float64Array(features * features), xy: new Float64Array(0), count: 0 };
-/** What the face encoder says of the faces with the model's own prompt. */
-const own: Float32Array[] = [];
-let latentShape: readonly [number, number, number] = [0, 0, 0];
-for (const [i, folder] of folders.entries()) {
-  console.error(folder);
-  await addDataset(folder, recipe.prompts[i] ?? prompt.tokens);
-}
+const products = await Products.load();
+const faces: { readonly embedding: Float32Array; readonly tokens: readonly number[] }[] = [];
+const latents: Float32Array[] = [];
+let latentShape: readonly number[] = [];
+for (const [i, folder] of folders.entries()) await addDataset(folder, prompts[i]!);
+const own = faces.filter(({ tokens }) => isOwn(tokens));
 if (own.length === 0) throw new Error("no dataset has the model's own prompt");
-const mean = new Float64Array(features);
-for (const face of own) for (const [i, value] of face.entries()) mean[i]! += value / own.length;
-const nobody = (await meanToken([prompt.unconditional], new Float32Array(embeddingSize))).data;
-
-// Λ and Q of the features' covariance; M = Λ^½ (Λ + λ)^-1 Q^T (X^T Y / n): the regression, with features of unit variance.
-const { values, vectors } = symmetricEigen(pooled.xx, features);
-const ridge = (penalty * sumOf(values)) / features;
-const outputs = pooled.xy.length / features;
-const m = multiply(vectors, pooled.xy, features, features, outputs);
-for (let i = 0; i < m.length; i++) {
-  const value = Math.max(values[Math.floor(i / outputs)]!, 0);
-  m[i]! *= Math.sqrt(value) / (value + ridge);
-}
-const { values: predicted, vectors: u } = symmetricEigen(multiplyTransposed(m, features, outputs), features);
-const share = sumOf(predicted.subarray(0, rank)) / sumOf(predicted);
-console.error(`rank ${rank} holds ${(100 * share).toFixed(1)} % of what the regression predicts`);
-const up = multiply(u.subarray(0, rank * features), m, rank, features, outputs);
-const scaled = vectors.map((value, i) => value / Math.sqrt(Math.max(values[Math.floor(i / features)]!, ridge * 1e-3)));
-const down = multiply(u.subarray(0, rank * features), scaled, rank, features, features);
-withoutDirection(
-  down,
-  nobody.map((value, i) => value - mean[i]!),
-);
-
+console.error(`regression of the latents of ${own.length} faces`);
+const ridge = await fitKernelRidge(products, rows(own.map(({ embedding }) => embedding)), rows(latents), rank);
+const projections = await mostUsefulProjections(ridge, squares);
+console.error(`linear regression, ${batches} times ${batch} faces`);
+const { down, up } = await fitFeatures();
 await save();
 process.exit(0); // the networks' threads would go on
 
-/** Mean token of the conditioning, for prompts and embeddings. */
+/** Mean token of the conditioning without squares, for prompts and embeddings. */
 async function encoderOf() {
   const tokens = input("tokens", "i64", ["batch", prompt.tokens.length]);
   const face = input("faceEmbedding", "f32", ["batch", embeddingSize]);
   const weights = new Weights(new FileWeights(model.encoder.weights));
-  const conditioning = projectFace(weights, model.encoder.config, tokens, face, prompt.idToken);
+  const conditioning = projectFace(weights, encoderConfig, tokens, face, prompt.idToken);
   const session = await Session.load(
     exportOnnx({ inputs: [tokens, face], outputs: { person: reduceMean(conditioning, { axes: [1] }) } }),
   );
-  return (prompts: readonly (readonly number[])[], faces: Float32Array) =>
-    runOnce(
-      session,
-      {
-        tokens: tensor("i64", [prompts.length, prompt.tokens.length], BigInt64Array.from(prompts.flat(), BigInt)),
-        faceEmbedding: f32([prompts.length, embeddingSize], faces),
-      },
-      "person",
-    );
+  return async (prompts: readonly (readonly number[])[], faceEmbedding: Tensor<"f32">) => {
+    const tokens = tensor("i64", [prompts.length, prompt.tokens.length], BigInt64Array.from(prompts.flat(), BigInt));
+    return (await session.run({ tokens, faceEmbedding })).person as Tensor<"f32">;
+  };
 }
 
-/** Adds a dataset's products, about its own means, to the pooled ones. */
+/** Adds a dataset's faces, and the latents of those with the model's own prompt, relative to their mean. */
 async function addDataset(folder: string, tokens: readonly number[]): Promise<void> {
-  const rows = await openRows([folder]);
-  if (!rows.index.latents) throw new Error(`${folder} holds no latents; run arc2face dataset encode`);
-  latentShape = rows.index.latents.shape;
-  const size = latentShape.reduce((product, side) => product * side);
-  const products = await productsOf(size);
-  const [xx, xy] = [new Float64Array(features ** 2), new Float64Array(features * size)];
-  const [sumX, sumY] = [new Float64Array(features), new Float64Array(size)];
-  for (let start = 0; start < rows.count; start += batch) {
-    const indices = Array.from({ length: Math.min(batch, rows.count - start) }, (_, i) => start + i);
-    const faces = await Promise.all(indices.map((row) => rows.readEmbedding(row)));
-    const x = await meanToken(
-      indices.map(() => tokens),
-      Float32Array.from(faces.flatMap((face) => [...face])),
-    );
-    if (tokens.join() === prompt.tokens.join()) {
-      for (let i = 0; i < x.data.length; i += features) own.push(x.data.slice(i, i + features));
-    }
-    for (const mirrored of [false, true]) {
-      const latents = await Promise.all(indices.map((row) => rows.readLatents(row, mirrored)));
-      const y = f32([indices.length, size], new Float32Array(indices.length * size));
-      for (const [i, row] of latents.entries()) y.data.set(row, i * size);
-      const found = await products.run({ x, y });
-      addTo(xx, (found.xx as Tensor<"f32">).data);
-      addTo(xy, (found.xy as Tensor<"f32">).data);
-      for (const [i, value] of x.data.entries()) sumX[i % features]! += value;
-      for (const [i, value] of y.data.entries()) sumY[i % size]! += value;
+  const dataset = await openRows([folder]);
+  if (!dataset.index.latents) throw new Error(`${folder} holds no latents; run arc2face dataset encode`);
+  latentShape = dataset.index.latents.shape;
+  const sides = dataset.index.latents.mirrored ? [false, true] : [false];
+  const first = latents.length;
+  for (let row = 0; row < dataset.count; row++) {
+    faces.push({ embedding: await dataset.readEmbedding(row), tokens });
+    if (!isOwn(tokens)) continue;
+    const [image, mirrored] = await Promise.all(sides.map((side) => dataset.readLatents(row, side)));
+    latents.push(mirrored ? image!.map((value, i) => (value + mirrored[i]!) / 2) : image!);
+  }
+  await dataset.close();
+  const added = latents.slice(first);
+  if (added.length === 0) return;
+  const mean = new Float64Array(added[0]!.length);
+  for (const row of added) for (let i = 0; i < row.length; i++) mean[i]! += row[i]! / added.length;
+  for (const row of added) for (let i = 0; i < row.length; i++) row[i]! -= mean[i]!;
+}
+
+/** The eigenvectors of the quadratic forms that matter most, of length √E: [count, E]. */
+async function mostUsefulProjections(regression: KernelRidge, count: number): Promise<Tensor<"f32">> {
+  const found: { readonly value: number; readonly vector: Float64Array }[] = [];
+  for await (const form of regression.quadraticForms()) {
+    const { values, vectors } = symmetricEigen(form, embeddingSize);
+    for (const [i, value] of values.entries()) {
+      found.push({ value: Math.abs(value), vector: vectors.subarray(i * embeddingSize, (i + 1) * embeddingSize) });
     }
   }
-  const count = 2 * rows.count;
-  for (let i = 0; i < xx.length; i++) xx[i]! -= (sumX[Math.floor(i / features)]! * sumX[i % features]!) / count;
-  for (let i = 0; i < xy.length; i++) xy[i]! -= (sumX[Math.floor(i / size)]! * sumY[i % size]!) / count;
-  // Means over all datasets so far.
-  const total = pooled.count + count;
-  pooled.xy = pooled.xy.length === 0 ? new Float64Array(xy.length) : pooled.xy;
-  for (let i = 0; i < xx.length; i++) pooled.xx[i] = (pooled.xx[i]! * pooled.count + xx[i]!) / total;
-  for (let i = 0; i < xy.length; i++) pooled.xy[i] = (pooled.xy[i]! * pooled.count + xy[i]!) / total;
-  pooled.count = total;
-  await Promise.all([rows.close(), products.release()]);
+  found.sort((a, b) => b.value - a.value);
+  return rows(
+    found.slice(0, count).map(({ vector }) => Float32Array.from(vector, (x) => x * Math.sqrt(embeddingSize))),
+  );
 }
 
-/** X^T X and X^T Y of a batch. */
-function productsOf(size: number): Promise<Session> {
-  const x = input("x", "f32", ["batch", features]);
-  const y = input("y", "f32", ["batch", size]);
-  const transposed = transpose(x, [1, 0]);
-  return Session.load(
-    exportOnnx({ inputs: [x, y], outputs: { xx: matmul(transposed, x), xy: matmul(transposed, y) } }),
+/**
+ * Linear regression of the components on the mean token and the squares. The squares join every token, so they reach the map through
+ * its own first layer: `up` is the shortest that does what the regression says there.
+ */
+async function fitFeatures() {
+  const rng = new TorchGenerator(0);
+  const width = features + squares + 1;
+  const [xx, xy] = [new Float64Array(width * width), new Float64Array(width * rank)];
+  const add = async (x: Tensor<"f32">, y: Tensor<"f32">, weight: number) => {
+    addTo(xx, (await products.ofTransposed(x, x)).data, weight);
+    addTo(xy, (await products.ofTransposed(x, y)).data, weight);
+  };
+  for (let i = 0; i < batches; i++) {
+    const chosen = rng.randint(0, faces.length, [batch]).data;
+    const drawn = i % 2 === 0 ? rows(Array.from(chosen, (at) => faces[Number(at)]!.embedding)) : drawAround(rng);
+    const tokens = Array.from(chosen, (at) => faces[Number(at)]!.tokens);
+    await add(await featuresOf(tokens, drawn), await ridge.predict(drawn), 1);
+  }
+  const nobody = await featuresOf([prompt.unconditional], f32([1, embeddingSize], new Float32Array(embeddingSize)));
+  await add(nobody, f32([1, rank], new Float32Array(rank)), weightOfNobody);
+  addPenalty(xx, width);
+  const solution = solveSymmetric(xx, width, xy, rank);
+  const part = (from: number, to: number) => transposeOf(solution.subarray(from * rank, to * rank), rank);
+  const [token, square] = [part(0, features), part(features, features + squares)];
+  const turned = transposeOf(token, features);
+  const shortest = multiply(
+    turned,
+    solveSymmetric(multiply(token, turned, rank, features, rank), rank, square, squares),
+    features,
+    rank,
+    squares,
   );
+  const mean = new Float64Array(squares);
+  const known = rows(own.map(({ embedding }) => embedding));
+  const projected = await products.withTransposed(known, projections);
+  for (const [i, value] of projected.data.entries()) mean[i % squares]! += value ** 2 / own.length;
+  const atNobody = multiply(token, Float64Array.from(nobody.data.subarray(0, features)), rank, features, 1);
+  return {
+    down: { weight: token, bias: atNobody.map((value) => -value) },
+    up: { weight: shortest, bias: multiply(shortest, mean, features, squares, 1).map((value) => -value) },
+  };
+}
+
+/** Mean token, squares and 1: [N, features + squares + 1]. */
+async function featuresOf(tokens: readonly (readonly number[])[], embeddings: Tensor<"f32">): Promise<Tensor<"f32">> {
+  const person = await meanToken(tokens, embeddings);
+  const projected = await products.withTransposed(embeddings, projections);
+  const width = features + squares + 1;
+  const result = new Float32Array(tokens.length * width);
+  for (let i = 0; i < tokens.length; i++) {
+    result.set(person.data.subarray(i * features, (i + 1) * features), i * width);
+    const squared = projected.data.subarray(i * squares, (i + 1) * squares).map((value) => value ** 2);
+    result.set(squared, i * width + features);
+    result[(i + 1) * width - 1] = 1;
+  }
+  return f32([tokens.length, width], result);
+}
+
+/** Faces with more or less of up to two others, and noise: [batch, E] of unit norm. */
+function drawAround(rng: TorchGenerator): Tensor<"f32"> {
+  const uniform = rng.rand([batch, 5]).data;
+  const who = rng.randint(0, faces.length, [batch, 3]).data;
+  const noise = rng.randn([batch, embeddingSize]).data;
+  return rows(
+    Array.from({ length: batch }, (_, i) => {
+      const [first, second, isTwo, isThree, share] = uniform.subarray(i * 5, (i + 1) * 5) as unknown as number[];
+      const factors = [1, isTwo! < 0.7 ? first! ** 2 : 0, isThree! < 0.5 ? 0.7 * second! ** 2 : 0];
+      const three = factors.map((_, k) => faces[Number(who[3 * i + k])]!.embedding);
+      const mixed = unit(three[0]!.map((_, j) => factors.reduce((sum, f, k) => sum + f * three[k]![j]!, 0)));
+      const moved = (value: number, j: number) =>
+        value + (0.7 * share! * noise[i * embeddingSize + j]!) / Math.sqrt(embeddingSize);
+      return unit(mixed.map(moved));
+    }),
+  );
+}
+/** Adds the penalty of tokens and of squares to the diagonal of X^T X, whose last row is of the constant. */
+function addPenalty(xx: Float64Array, width: number): void {
+  const last = width - 1;
+  const count = xx[width * width - 1]!;
+  const variance = (i: number) => xx[i * (width + 1)]! / count - (xx[last * width + i]! / count) ** 2;
+  for (const [from, to] of [
+    [0, features],
+    [features, last],
+  ] as const) {
+    let mean = 0;
+    for (let i = from; i < to; i++) mean += variance(i) / (to - from);
+    for (let i = from; i < to; i++) xx[i * (width + 1)]! += penalty * mean * count;
+  }
 }
 
 /** Weights of the timestep's embedding with which it gives minus the square of the noise level: bias last. */
@@ -164,15 +222,11 @@ async function fitWeight(): Promise<Float64Array> {
     exportOnnx({ inputs: [timesteps, ones], outputs: { time: concat([embedded, ones], 1) } }),
   );
   const steps = Array.from({ length: trainSteps }, (_, t) => t);
-  const time = await runOnce(
-    session,
-    {
-      timesteps: f32([trainSteps], Float32Array.from(steps)),
-      ones: f32([trainSteps, 1], new Float32Array(trainSteps).fill(1)),
-    },
-    "time",
-  );
-  await session.release();
+  const feeds = {
+    timesteps: f32([trainSteps], steps),
+    ones: f32([trainSteps, 1], new Float32Array(trainSteps).fill(1)),
+  };
+  const time = (await session.run(feeds)).time as Tensor<"f32">;
   const width = time.shape[1] as number;
   const square = new Float64Array(width * width);
   const wanted = new Float64Array(width);
@@ -183,103 +237,53 @@ async function fitWeight(): Promise<Float64Array> {
       for (let j = 0; j < width; j++) square[i * width + j]! += row[i]! * row[j]!;
     }
   }
-  const eigen = symmetricEigen(square, width);
-  const turned = multiply(eigen.vectors, wanted, width, width, 1).map((value, i) => value / (eigen.values[i]! + 1e-3));
-  return multiply(turned, eigen.vectors, 1, width, width);
-}
-
-/** a b, for a [n, k] and b [k, m]. */
-function multiply(a: Float64Array, b: Float64Array, n: number, k: number, m: number): Float64Array {
-  const product = new Float64Array(n * m);
-  for (let i = 0; i < n; i++) {
-    const row = product.subarray(i * m, (i + 1) * m);
-    for (let j = 0; j < k; j++) {
-      const factor = a[i * k + j]!;
-      for (let c = 0; c < m; c++) row[c]! += factor * b[j * m + c]!;
-    }
-  }
-  return product;
-}
-
-/** a a^T, for a [n, k]; its lower triangle. */
-function multiplyTransposed(a: Float64Array, n: number, k: number): Float64Array {
-  const product = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = 0;
-      for (let c = 0; c < k; c++) sum += a[i * k + c]! * a[j * k + c]!;
-      product[i * n + j] = sum;
-    }
-  }
-  return product;
-}
-
-/** Takes a direction out of every row. */
-function withoutDirection(matrix: Float64Array, direction: Float32Array): void {
-  const square = direction.reduce((sum, value) => sum + value * value, 0);
-  for (let start = 0; start < matrix.length; start += direction.length) {
-    const along = direction.reduce((sum, value, i) => sum + value * matrix[start + i]!, 0) / square;
-    for (const [i, value] of direction.entries()) matrix[start + i]! -= along * value;
-  }
-}
-
-function sumOf(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0);
-}
-
-function addTo(sum: Float64Array, values: Float32Array): void {
-  for (const [i, value] of values.entries()) sum[i]! += value;
+  for (let i = 0; i < width; i++) square[i * (width + 1)]! += 1e-3;
+  return solveSymmetric(square, width, wanted, 1);
 }
 
 /** The limit that `withinLimit` describes, rounded. */
-function longest(atMean: Float64Array): number {
-  const lengths = own.map((face) => {
-    const vector = multiply(down, Float64Array.from(face), rank, features, 1);
-    return Math.hypot(...vector.map((value, i) => value - atMean[i]!));
-  });
+async function longest(): Promise<number> {
+  const lengths: number[] = [];
+  const inMap = multiply(down.weight, up.weight, rank, features, squares);
+  const constant = multiply(down.weight, up.bias, rank, features, 1).map((value, i) => value + down.bias[i]!);
+  for (let start = 0; start < own.length; start += batch) {
+    const some = own.slice(start, start + batch);
+    const of = await featuresOf(
+      some.map(({ tokens }) => tokens),
+      rows(some.map(({ embedding }) => embedding)),
+    );
+    for (let i = 0; i < some.length; i++) {
+      const row = Float64Array.from(of.data.subarray(i * (features + squares + 1), (i + 1) * (features + squares + 1)));
+      const [fromToken, fromSquares] = [
+        multiply(down.weight, row.subarray(0, features), rank, features, 1),
+        multiply(inMap, row.subarray(features, -1), rank, squares, 1),
+      ];
+      lengths.push(Math.hypot(...fromToken.map((value, k) => value + fromSquares[k]! + constant[k]!)));
+    }
+  }
   lengths.sort((a, b) => a - b);
   return Number(lengths[Math.floor(withinLimit * lengths.length)]!.toPrecision(3));
 }
 
 async function save(): Promise<void> {
   const [, height, width] = latentShape;
-  const weight = await fitWeight();
-  const atMean = multiply(down, mean, rank, features, 1);
-  const limit = longest(atMean);
-  const fitted: [string, number[], ArrayLike<number>][] = [
-    ["down.weight", [rank, features], down],
-    ["down.bias", [rank], atMean.map((value) => -value)],
-    ["up.weight", [outputs, rank], transposeOf(up, rank, outputs)],
-    ["up.bias", [outputs], new Float64Array(outputs)],
-    ["weight.weight", [1, weight.length - 1], weight.subarray(0, -1)],
-    ["weight.bias", [1], weight.subarray(-1)],
-  ];
+  const [outputs, limit, weight] = [ridge.basis.shape[1]!, await longest(), await fitWeight()];
   const partial = `${out}.partial`;
   rmSync(partial, { recursive: true, force: true });
   cpSync(source!, partial, { recursive: true });
-  const { weights } = model.unet;
-  const file = join(partial, weights.path.slice(model.path.length));
-  const kept = [...weights.entries].filter(([name]) => !name.startsWith("identity_map."));
-  await writeSafetensors(
-    file,
-    [
-      ...kept.map(
-        ([name, { dtype, shape }]) => [name, { dtype, shape, read: () => readTensor(weights, name) }] as const,
-      ),
-      ...fitted.map(([name, shape, values]) => {
-        const value = cast(f32(shape, Float32Array.from(values)), "f16");
-        return [`identity_map.${name}`, { dtype: value.dtype, shape, read: async () => value }] as const;
-      }),
-    ],
-    { metadata: { format: "pt" } },
-  );
-  const config = join(file, "../config.json");
-  const json = { ...JSON.parse(readFileSync(config, "utf8")), identity_map: { rank, limit, height, width } };
-  writeFileSync(config, `${JSON.stringify(json, null, 2)}\n`);
+  await replaceTensors(partial, model.path, model.unet.weights, "identity_map", { rank, limit, height, width }, [
+    ["down.weight", [rank, features], down.weight],
+    ["down.bias", [rank], down.bias],
+    ["up.weight", [outputs, rank], transposeOf(ridge.basis.data, outputs)],
+    ["up.bias", [outputs], new Float64Array(outputs)],
+    ["weight.weight", [1, weight.length - 1], weight.subarray(0, -1)],
+    ["weight.bias", [1], weight.subarray(-1)],
+  ]);
+  await replaceTensors(partial, model.path, model.encoder.weights, "identity_squares", squares, [
+    ["down.weight", [squares, embeddingSize], projections.data],
+    ["up.weight", [features, squares], up.weight],
+    ["up.bias", [features], up.bias],
+  ]);
   rmSync(out!, { recursive: true, force: true });
   renameSync(partial, out!);
-}
-
-function transposeOf(matrix: Float64Array, rows: number, columns: number): Float64Array {
-  return Float64Array.from({ length: matrix.length }, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]!);
 }

@@ -92,18 +92,26 @@ describe("train arc2face", () => {
 });
 
 describe("train base", () => {
-  it("trains an identity map from nothing, for images of its size", async () => {
+  it("trains an identity map and squares from nothing, for images of its size", async () => {
     const data = join(folder, "data-for-map");
     await writeDataset(data);
-    const { unet } = tinyRecipe(8);
+    const { unet, projection } = tinyRecipe(8);
     const map = { rank: 2, limit: 9, height: 8, width: 8 };
-    const config = tinyRecipe(8, { steps: 3, unet: { ...unet, in_channels: 4, identity_map: map } });
+    const config = tinyRecipe(8, {
+      steps: 3,
+      unet: { ...unet, in_channels: 4, identity_map: map },
+      projection: { encoder: { ...projection.encoder, identity_squares: 7 } },
+    });
     const run = { data: [data], out: join(folder, "map"), resume: false, version: "test" };
     const { model } = await trainBase(config, "encoder", await tinyAutoencoder(), run);
     const weights = await openSafetensors(join(model as string, "arc2face/diffusion_pytorch_model.safetensors"));
     const up = await readTensor(weights, "identity_map.up.weight");
     expect(up.shape).toEqual([4 * 8 * 8, 2]);
     expect((up.data as Float32Array).some((value) => value !== 0)).toBe(true);
+    const encoder = await openSafetensors(join(model as string, "encoder/model.safetensors"));
+    const squares = await readTensor(encoder, "identity_squares.up.weight");
+    expect(squares.shape).toEqual([16, 7]);
+    expect((squares.data as Float32Array).some((value) => value !== 0)).toBe(true);
     expect(await generate(model as string)).toHaveLength(16 * 16 * 3);
     const loaded = await Arc2Face.load(model as string);
     const faceEmbedding = [1, 2, 3, 4, 5, 6];
