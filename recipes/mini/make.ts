@@ -62,7 +62,7 @@ for (const { name, from, options } of derived) {
   arc2face("dataset", command, at(source), "--out", at(name), ...options);
 }
 /**
- * Nearly all of the generated portraits are of young women, seen from the front: from then on, whoever was seen so would become one.
+ * The generated portraits are left out from then on: two in three are of women, half of them under 27, and their backdrop is that of the others.
  * `identity.json` and `distill.json` have the pseudo-prompts of these in this order.
  */
 const people = [...datasets.filter(({ name }) => name !== "generated"), ...derived];
