@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "studio/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "studio/**/*.test.ts", "test/**/*.test.ts", "recipes/**/*.test.ts"],
     // A cache of their own: tests neither see nor fill the user's.
     env: { ARC2FACE_CACHE: mkdtempSync(join(tmpdir(), "arc2face-test-")) },
     globalSetup: "test/support/remove-cache.ts",

@@ -41,6 +41,8 @@ if (source === undefined || out === undefined || folders.length === 0)
 const [rank, squares, penalty] = [40, 256, 1e-3];
 /** Vectors of persons are at most as long as those of this share of the faces with the model's own prompt. */
 const withinLimit = 0.99;
+/** Root mean square of the second layer's weights for the squares. */
+const usualWeight = 0.02;
 /** Faces that the linear regression sees at a time, how often, and as how many of them nobody counts. */
 const [batch, batches, weightOfNobody] = [1024, 24, 2500];
 
@@ -268,6 +270,8 @@ async function longest(): Promise<number> {
 async function save(): Promise<void> {
   const [, height, width] = latentShape;
   const [outputs, limit, weight] = [ridge.basis.shape[1]!, await longest(), await fitWeight()];
+  // The optimizer's steps are alike for all weights: much smaller ones than usual would be noise after a few.
+  const balance = Math.sqrt(up.weight.reduce((sum, value) => sum + value ** 2, 0) / up.weight.length) / usualWeight;
   const partial = `${out}.partial`;
   rmSync(partial, { recursive: true, force: true });
   cpSync(source!, partial, { recursive: true });
@@ -280,8 +284,8 @@ async function save(): Promise<void> {
     ["weight.bias", [1], weight.subarray(-1)],
   ]);
   await replaceTensors(partial, model.path, model.encoder.weights, "identity_squares", squares, [
-    ["down.weight", [squares, embeddingSize], projections.data],
-    ["up.weight", [features, squares], up.weight],
+    ["down.weight", [squares, embeddingSize], projections.data.map((value) => value * Math.sqrt(balance))],
+    ["up.weight", [features, squares], up.weight.map((value) => value / balance)],
     ["up.bias", [features], up.bias],
   ]);
   rmSync(out!, { recursive: true, force: true });

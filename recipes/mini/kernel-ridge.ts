@@ -122,7 +122,7 @@ async function solve(products: Products, kernel: Tensor<"f32">, ridge: number, y
 /** The first right singular vectors of a matrix [n, m], as rows: [rank, m]. Source: Halko 2011, algorithm 4.4. */
 async function principalDirections(products: Products, matrix: Tensor<"f32">, rank: number): Promise<Tensor<"f32">> {
   const columns = matrix.shape[1]!;
-  const count = rank + extraVectors;
+  const count = Math.min(rank + extraVectors, columns);
   let rows = new TorchGenerator(0).randn([count, columns]);
   for (let i = 0; i < subspaceIterations; i++) {
     orthonormalize(rows.data, columns);
@@ -135,11 +135,12 @@ async function principalDirections(products: Products, matrix: Tensor<"f32">, ra
   return products.of(f32([rank, count], Float32Array.from(vectors.subarray(0, rank * count))), rows);
 }
 
-/** Gram & Schmidt, in place, of rows. */
+/** Gram & Schmidt, in place, of rows; each twice, since once leaves what rounding leaves. */
 function orthonormalize(rows: Float32Array, width: number): void {
   for (let start = 0; start < rows.length; start += width) {
     const row = rows.subarray(start, start + width);
-    for (let before = 0; before < start; before += width) {
+    for (let step = 0; step < 2 * start; step += width) {
+      const before = step % start;
       const other = rows.subarray(before, before + width);
       const along = row.reduce((sum, value, i) => sum + value * other[i]!, 0);
       for (let i = 0; i < width; i++) row[i]! -= along * other[i]!;
