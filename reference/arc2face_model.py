@@ -46,12 +46,16 @@ def load_vae(folder: Path, dtype: torch.dtype) -> AutoencoderKL | AutoencoderTin
 
 
 def load_encoder(folder: Path) -> CLIPTextModel:
-    """Transformers 4 wrote `text_model.` before every key and kept the position ids; transformers 5 does neither."""
+    """Transformers 4 wrote `text_model.` before every key and kept the position ids; transformers 5 does neither.
+
+    `identity_squares` (docs/models.md), which transformers does not know, is left out.
+    """
     pickle = folder / "pytorch_model.bin"
     state = torch.load(pickle, weights_only=True) if pickle.exists() else load_file(folder / "model.safetensors")
     state.pop("text_model.embeddings.position_ids", None)
     encoder = CLIPTextModel(CLIPTextConfig.from_json_file(folder / "config.json"))
-    encoder.load_state_dict({name.removeprefix("text_model."): value for name, value in state.items()})
+    known = {name: value for name, value in state.items() if not name.startswith("identity_squares.")}
+    encoder.load_state_dict({name.removeprefix("text_model."): value for name, value in known.items()})
     return encoder.eval()
 
 
