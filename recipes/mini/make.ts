@@ -62,7 +62,8 @@ for (const { name, from, options } of derived) {
   arc2face("dataset", command, at(source), "--out", at(name), ...options);
 }
 /**
- * The generated portraits are left out from then on: two in three are of women, half of them under 27, and their backdrop is that of the others.
+ * The generated portraits are left out from then on: two in three are of women, and half of all look younger than 27. People of all ages
+ * before the backdrop of the studio take their place.
  * `identity.json` and `distill.json` have the pseudo-prompts of these in this order.
  */
 const people = [...datasets.filter(({ name }) => name !== "generated"), ...derived];

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { expectZeroStart } from "../../test/support/zero-start.js";
 import { exportOnnx } from "../graph/export.js";
 import { input } from "../graph/value.js";
-import { InputWeights, initialize, Weights } from "../graph/weights.js";
+import { InputWeights, Weights } from "../graph/weights.js";
 import { Session } from "../runtime/session.js";
 import { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor, tensor } from "../tensor/tensor.js";
@@ -65,11 +66,7 @@ describe("squaredIdentity", () => {
 
   it("adds nothing before it is trained", () => {
     const { source } = build();
-    for (const name of ["up.weight", "up.bias"]) {
-      const { value, initializer } = source.parameters.get(name)!;
-      const start = initialize(new TorchGenerator(1), value.shape as number[], initializer);
-      expect(start.data.every((number) => number === 0)).toBe(true);
-    }
+    expectZeroStart(source, ["up.weight", "up.bias"]);
   });
 });
 
