@@ -18,15 +18,21 @@ export interface WeightSource {
   get(path: string, shape: Shape, initializer: Initializer): Value;
 }
 
+export interface WeightsOptions {
+  /** Compute convolutions with stored weights as matrix products, too, where that is quicker on a processor. */
+  readonly winograd?: boolean;
+}
+
 /** A view of a WeightSource below one module path: `weights.at("mid_block").at("resnets.0").get("conv1.weight", …)`. */
 export class Weights {
   constructor(
     private readonly source: WeightSource,
     readonly path = "",
+    readonly options: WeightsOptions = {},
   ) {}
 
   at(name: string | number): Weights {
-    return new Weights(this.source, this.join(name));
+    return new Weights(this.source, this.join(name), this.options);
   }
 
   has(name: string): boolean {

@@ -4,7 +4,7 @@ import { TorchGenerator } from "../tensor/random.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { exportOnnx } from "./export.js";
 import { conv } from "./operators/index.js";
-import { input } from "./value.js";
+import { constant, input } from "./value.js";
 import { isWinogradQuicker, type Padding, winogradConvolution } from "./winograd.js";
 
 describe("winogradConvolution", () => {
@@ -34,6 +34,25 @@ describe("winogradConvolution", () => {
   });
 });
 
+describe("winogradConvolution of a batch of any size", () => {
+  it("gives the same as of a known one", async () => {
+    const generator = new TorchGenerator(2);
+    const weight = constant(generator.randn([5, 3, 3, 3]));
+    const x = generator.randn([2, 3, 6, 9]);
+    const results = [];
+    for (const batch of [2, "batch"]) {
+      const images = input("x", "f32", [batch, 3, 6, 9]);
+      const y = winogradConvolution(images, weight, [1, 1, 1, 1]);
+      expect(y.shape).toEqual([batch, 5, 6, 9]);
+      const model = exportOnnx({ inputs: [images], outputs: { y } });
+      const session = await Session.load(model, { device: "cpu", threads: 1 });
+      results.push((await session.run({ x })).y);
+      await session.release();
+    }
+    expect(results[1]).toEqual(results[0]);
+  });
+});
+
 describe("isWinogradQuicker", () => {
   const quicker = (shape: (number | string)[], weight: number[]) =>
     isWinogradQuicker(input("x", "f32", shape), input("weight", "f32", weight), [1, 1, 1, 1]);
@@ -45,8 +64,19 @@ describe("isWinogradQuicker", () => {
     expect(quicker([8, 64, 64, 64], [64, 64, 3, 3])).toBe(false);
   });
 
-  it("leaves other kernels and unknown batches alone", () => {
+  it("leaves other kernels alone, and trained weights where the batch is unknown", () => {
     expect(quicker([32, 96, 16, 16], [96, 96, 1, 1])).toBe(false);
     expect(quicker(["batch", 96, 16, 16], [96, 96, 3, 3])).toBe(false);
+  });
+
+  it("chooses it for stored weights whatever the batch, unless their kernels would take much memory", () => {
+    const stored = (channels: number) => {
+      const shape = [channels, channels, 3, 3];
+      const weight = constant({ dtype: "f32", shape, data: new Float32Array(channels ** 2 * 9) });
+      return isWinogradQuicker(input("x", "f32", ["batch", channels, 16, 16]), weight, [1, 1, 1, 1]);
+    };
+    expect(stored(96)).toBe(true);
+    expect(stored(8)).toBe(false);
+    expect(stored(640)).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 import { product, reshape } from "./operators/index.js";
 import { windowedSize } from "./operators/linear.js";
-import { floats, size, type Value } from "./value.js";
+import { type Dim, floats, size, type Value } from "./value.js";
 
 /**
  * 3x3 convolutions as matrix products with a quarter of the multiplications (Winograd's F(4x4, 3x3)).
@@ -24,6 +24,8 @@ const outputs = 4;
 const kernel = 3;
 /** Multiplications for a tile of one axis. */
 const points = outputs + kernel - 1;
+/** Elements of the largest stored weight whose kernels are kept ready. */
+const mostStored = 2 ** 20;
 
 const r = Math.SQRT2;
 /** B^T: [points, inputs of a tile] */
@@ -59,21 +61,24 @@ export type Padding = readonly [number, number, number, number];
 
 /**
  * Convolution with stride 1.
- * @param x      float32 [N, C, H, W], all sizes known
+ * @param x      float32 [N, C, H, W], all sizes known but for N
  * @param weight float32 [O, C, 3, 3]
  * @returns      float32 [N, O, H', W']
  */
 export function winogradConvolution(x: Value, weight: Value, [top, left, bottom, right]: Padding): Value {
-  const [batch, channels, outChannels] = [size(x, 0), size(x, 1), size(weight, 0)];
+  const [channels, outChannels] = [size(x, 1), size(weight, 0)];
+  const batch = x.shape[0] as Dim;
+  // Where the batch is a symbol, so is any multiple of it: what the other axes leave.
+  const batches = (count: number): Dim => (typeof batch === "number" ? batch * count : batch);
   const rows = axisTransforms(size(x, 2), top, bottom);
   const columns = axisTransforms(size(x, 3), left, right);
   const transB = { transB: true };
   const transA = { transA: true };
 
   // [N, C, H, W] -> [v, tiles across, N, C, H] -> [v, u, tiles down, tiles across, N, C]
-  const lines = product(columns.input, reshape(x, [batch * channels * rows.from, columns.from]), transB);
-  const upright = reshape(lines, [points, columns.tiles * batch * channels, rows.from]);
-  const tiles = rows.tiles * columns.tiles * batch;
+  const lines = product(columns.input, reshape(x, [batches(channels * rows.from), columns.from]), transB);
+  const upright = reshape(lines, [points, batches(columns.tiles * channels), rows.from]);
+  const tiles = batches(rows.tiles * columns.tiles);
   const inputs = reshape(product(rows.input, upright, transB), [points ** 2, tiles, channels]);
 
   const taps = reshape(weight, [outChannels * channels, kernel ** 2]);
@@ -81,10 +86,10 @@ export function winogradConvolution(x: Value, weight: Value, [top, left, bottom,
 
   // [v, u, tiles down, tiles across, N, O] -> [v, tiles across, N, O, H'] -> [N, O, H', W']
   const products = product(inputs, kernels, transB);
-  const stacked = reshape(products, [points, points * rows.tiles, columns.tiles * batch * outChannels]);
+  const stacked = reshape(products, [points, points * rows.tiles, batches(columns.tiles * outChannels)]);
   const standing = reshape(product(stacked, rows.output, transA), [
     points * columns.tiles,
-    batch * outChannels * rows.to,
+    batches(outChannels * rows.to),
   ]);
   return reshape(product(standing, columns.output, transA), [batch, outChannels, rows.to, columns.to]);
 }
@@ -127,25 +132,29 @@ function kernelMatrix(): Value {
 }
 
 /**
- * Whether products are the quicker way to train such a convolution: multiplications of the transforms count for three,
- * because their matrices are narrow.
+ * Whether products are the quicker way to compute such a convolution: multiplications of the transforms count for three,
+ * because their matrices are narrow. The kernels of a weight that is stored are made once, and take four times its memory:
+ * only small ones are worth that.
  * @param x      [N, C, H, W]
- * @param weight [O, C, kernel height, kernel width]
+ * @param weight [O, C, kernel height, kernel width]; an input where it is trained
  */
 export function isWinogradQuicker(x: Value, weight: Value, [top, left, bottom, right]: Padding): boolean {
-  const shape = [...x.shape, ...weight.shape];
+  const isTrained = weight.origin.kind === "input";
+  const batch = isTrained ? x.shape[0] : 1;
+  const shape = [batch, ...x.shape.slice(1), ...weight.shape];
   if (!shape.every((width): width is number => typeof width === "number")) return false;
-  const [batch, channels, height, width, outChannels, , kernelHeight, kernelWidth] = shape as [
+  const [images, channels, height, width, outChannels, , kernelHeight, kernelWidth] = shape as [
     ...[number, number, number, number],
     ...[number, number, number, number],
   ];
   if (kernelHeight !== kernel || kernelWidth !== kernel) return false;
+  if (!isTrained && kernel ** 2 * channels * outChannels > mostStored) return false;
   const [toHeight, toWidth] = [height + top + bottom - 2, width + left + right - 2];
   const [down, across] = [toHeight, toWidth].map((to) => points * Math.ceil(to / outputs)) as [number, number];
   const transforms =
-    across * height * (width + down) * batch * channels +
-    across * toHeight * (toWidth + down) * batch * outChannels +
-    (points * kernel) ** 2 * channels * outChannels;
-  const products = down * across * batch * channels * outChannels;
-  return 9 * toHeight * toWidth * batch * channels * outChannels > products + 3 * transforms;
+    across * height * (width + down) * images * channels +
+    across * toHeight * (toWidth + down) * images * outChannels +
+    (isTrained ? (points * kernel) ** 2 * channels * outChannels : 0);
+  const products = down * across * images * channels * outChannels;
+  return 9 * toHeight * toWidth * images * channels * outChannels > products + 3 * transforms;
 }

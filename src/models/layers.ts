@@ -64,7 +64,8 @@ export function conv2d(
   const { stride = 1, padding = 0 } = options;
   const pads = typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
   // A weight that is trained is new at every run: ONNX Runtime cannot lay it out ahead, as it does with stored ones.
-  if (weight.origin.kind !== "input" || stride !== 1 || !isWinogradQuicker(x, weight, pads)) {
+  const mayBeProducts = (w.options.winograd || weight.origin.kind === "input") && stride === 1;
+  if (!mayBeProducts || !isWinogradQuicker(x, weight, pads)) {
     return conv(x, weight, shift, options);
   }
   const y = winogradConvolution(x, weight, pads);

@@ -3,7 +3,7 @@ import { exportOnnx } from "../graph/export.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { clip } from "../graph/operators/index.js";
 import { input } from "../graph/value.js";
-import { FileWeights, type WeightSource, Weights } from "../graph/weights.js";
+import { FileWeights, type WeightSource, Weights, type WeightsOptions } from "../graph/weights.js";
 import { decode, fromDiffusionScale } from "../models/autoencoder.js";
 import { projectFace } from "../models/projection.js";
 import { unet } from "../models/unet.js";
@@ -27,14 +27,20 @@ export function encoderModel({ encoder, manifest }: ModelFolder, patch: Patch): 
  * Inputs `latents` float [batch, C, height, width], `timesteps` float [batch], `conditioning` float [batch, L, D];
  * output `prediction` float like the latents.
  */
-export function unetModel(folder: ModelFolder, patch: Patch, height: number, width: number): OnnxModel {
+export function unetModel(
+  folder: ModelFolder,
+  patch: Patch,
+  height: number,
+  width: number,
+  options?: WeightsOptions,
+): OnnxModel {
   const { config, weights } = folder.unet;
   const file = new FileWeights(weights);
   const latents = input("latents", "f32", ["batch", config.in_channels, height, width]);
   const timesteps = input("timesteps", "f32", ["batch"]);
   const length = folder.manifest.prompt.tokens.length;
   const conditioning = input("conditioning", "f32", ["batch", length, folder.encoder.config.hidden_size]);
-  const prediction = unet(new Weights(patch(file, "unet")), config, latents, timesteps, conditioning);
+  const prediction = unet(new Weights(patch(file, "unet"), "", options), config, latents, timesteps, conditioning);
   requireAllUsed(file, weights.path, () => true);
   return exportOnnx({ inputs: [latents, timesteps, conditioning], outputs: { prediction } });
 }

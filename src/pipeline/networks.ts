@@ -1,5 +1,6 @@
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { latentFactor } from "../models/autoencoder.js";
+import type { ExecutionDevice } from "../runtime/devices.js";
 import { Session, type SessionOptions } from "../runtime/session.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
 import { decoderModel, encoderModel, type Patch, unetModel } from "./graphs.js";
@@ -24,7 +25,7 @@ interface Network {
   readonly name: "encoder" | "unet" | "decoder";
   /** Another key is another graph in its place. */
   readonly key: string;
-  readonly build: () => OnnxModel;
+  readonly build: (device: ExecutionDevice) => OnnxModel;
 }
 
 interface Loaded {
@@ -138,7 +139,8 @@ export class Networks {
 
   private unet(size: ImageSize): Network {
     const [, height, width] = this.latentShape(size);
-    const build = () => unetModel(this.folder, this.patch, height, width);
+    const build = (device: ExecutionDevice) =>
+      unetModel(this.folder, this.patch, height, width, { winograd: device === "cpu" });
     return { name: "unet", key: `${width}x${height}`, build };
   }
 
@@ -164,7 +166,7 @@ export class Networks {
     if (known?.key === key) return known.session;
     this.loaded.delete(name);
     if (known) await (await known.session).release();
-    const session = Session.load(build(), { ...this.options, signal });
+    const session = Session.load(build, { ...this.options, signal });
     this.loaded.set(name, { key, session });
     // A load that failed or was aborted is tried again by the next call.
     session.catch(() => this.loaded.delete(name));

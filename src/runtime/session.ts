@@ -82,12 +82,15 @@ export class Session {
   }
 
   /**
-   * Loads a model, or the file of one. Weights in files of their own are read from there.
+   * Loads a model, what makes one for a device, or the file of one. Weights in files of their own are read from there.
    * @throws DeviceError if the device is not available, or cannot run the graph
    * @throws CheckpointError if the model or its weights are missing, damaged or not supported
    * @throws ShapeError if shapes inside the graph do not fit
    */
-  static async load(model: OnnxModel | string, options: SessionOptions = {}): Promise<Session> {
+  static async load(
+    model: OnnxModel | ((device: ExecutionDevice) => OnnxModel) | string,
+    options: SessionOptions = {},
+  ): Promise<Session> {
     const start = performance.now();
     const { device: requested = "auto", threads = defaultThreads(), compileCache = true, signal } = options;
     const { keepMemory = true } = options;
@@ -96,7 +99,7 @@ export class Session {
     if (!Number.isInteger(threads) || threads < 1) throw new InputError(`threads must be 1 or more, not ${threads}.`);
     const device = requested === "auto" ? await automaticDevice() : requested;
     requireDevice(device);
-    const graph = await openGraph(model);
+    const graph = await openGraph(typeof model === "function" ? model(device) : model);
     const profileFolder = options.profile ? await makeProfileFolder() : undefined;
     const loaded = await loadGraph(graph, {
       device,

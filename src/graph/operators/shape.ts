@@ -14,10 +14,11 @@ import {
 
 /** Operators that move elements about without computing on them. */
 
-/** Product of the static sizes, and the symbols that multiply it. */
+/** Product of the static sizes, and the symbols that multiply it. A multiple of a symbol is a size such as `64*batch`. */
 function volume(shape: Dims): { count: number; symbols: readonly string[] } {
-  const symbols = shape.filter((dim) => typeof dim === "string");
-  return { count: shape.reduce<number>((n, dim) => (typeof dim === "number" ? n * dim : n), 1), symbols };
+  const factors = shape.flatMap((dim) => `${dim}`.split("*"));
+  const symbols = factors.filter((factor) => Number.isNaN(Number(factor)));
+  return { count: factors.reduce((n, factor) => (symbols.includes(factor) ? n : n * Number(factor)), 1), symbols };
 }
 
 /** Resolves ONNX's 0 (copy) and -1 (whatever is left) against the input's shape. */
@@ -33,8 +34,10 @@ function reshaped(from: Dims, target: readonly number[]): Dims {
     return known;
   }
   if (leftSymbols.length === 0 && Number.isInteger(ratio)) return known.map((dim) => (dim === -1 ? ratio : dim));
-  if (leftSymbols.length === 1 && ratio === 1)
-    return known.map((dim) => (dim === -1 ? (leftSymbols[0] as string) : dim));
+  if (leftSymbols.length === 1 && Number.isInteger(ratio)) {
+    const left = ratio === 1 ? (leftSymbols[0] as string) : `${ratio}*${leftSymbols[0]}`;
+    return known.map((dim) => (dim === -1 ? left : dim));
+  }
   throw new Mismatch(`[${from.join(", ")}] does not fill [${known.join(", ")}]`);
 }
 
