@@ -32,6 +32,7 @@ import { fitKernelRidge, type KernelRidge } from "./kernel-ridge.js";
 import { addTo, multiply, rows, solveSymmetric, transposeOf, unit } from "./matrices.js";
 import { Products } from "./products.js";
 import { replaceTensors } from "./replace-tensors.js";
+import { unreadDirections } from "./unread-directions.js";
 
 const [source, out, ...folders] = process.argv.slice(2);
 if (source === undefined || out === undefined || folders.length === 0)
@@ -122,10 +123,7 @@ async function mostUsefulProjections(regression: KernelRidge, count: number): Pr
   );
 }
 
-/**
- * Linear regression of the components on the mean token and the squares. The squares join every token, so they reach the map through
- * its own first layer: `up` is the shortest that does what the regression says there.
- */
+/** Linear regression of the components on the mean token and the squares. */
 async function fitFeatures() {
   const rng = new TorchGenerator(0);
   const width = features + squares + 1;
@@ -141,19 +139,14 @@ async function fitFeatures() {
     await add(await featuresOf(tokens, drawn), await ridge.predict(drawn), 1);
   }
   const nobody = await featuresOf([prompt.unconditional], f32([1, embeddingSize], new Float32Array(embeddingSize)));
+  const moments = xx.slice();
   await add(nobody, f32([1, rank], new Float32Array(rank)), weightOfNobody);
   addPenalty(xx, width);
   const solution = solveSymmetric(xx, width, xy, rank);
   const part = (from: number, to: number) => transposeOf(solution.subarray(from * rank, to * rank), rank);
   const [token, square] = [part(0, features), part(features, features + squares)];
-  const turned = transposeOf(token, features);
-  const shortest = multiply(
-    turned,
-    solveSymmetric(multiply(token, turned, rank, features, rank), rank, square, squares),
-    features,
-    rank,
-    squares,
-  );
+  const beside = await besideMap(token, square, moments);
+  const weight = throughMap(token, square).map((value, i) => value + beside[i]!);
   const mean = new Float64Array(squares);
   const known = rows(own.map(({ embedding }) => embedding));
   const projected = await products.withTransposed(known, projections);
@@ -161,8 +154,42 @@ async function fitFeatures() {
   const atNobody = multiply(token, Float64Array.from(nobody.data.subarray(0, features)), rank, features, 1);
   return {
     down: { weight: token, bias: atNobody.map((value) => -value) },
-    up: { weight: shortest, bias: multiply(shortest, mean, features, squares, 1).map((value) => -value) },
+    up: { weight, bias: multiply(weight, mean, features, squares, 1).map((value) => -value) },
   };
+}
+
+/**
+ * The squares join every token, so they reach the map through its own first layer: the shortest weights that do there what the
+ * regression says. [features, squares]
+ */
+function throughMap(token: Float64Array, square: Float64Array): Float64Array {
+  const turned = transposeOf(token, features);
+  const within = multiply(token, turned, rank, features, rank);
+  return multiply(turned, solveSymmetric(within, rank, square, squares), features, rank, squares);
+}
+
+/**
+ * Cross-attention would hardly see the squares so. It gets the same in directions that the map does not read, as spread as the mean
+ * token is. [features, squares]
+ * @param moments X^T X of the features, the last of which is 1
+ */
+async function besideMap(token: Float64Array, square: Float64Array, moments: Float64Array): Promise<Float64Array> {
+  const width = features + squares + 1;
+  const count = moments[width * width - 1]!;
+  const mean = (i: number) => moments[i * width + width - 1]! / count;
+  const covariance = (i: number, j: number) => moments[i * width + j]! / count - mean(i) * mean(j);
+  let [ofToken, ofSquares] = [0, 0];
+  for (let i = 0; i < features; i++) ofToken += covariance(i, i);
+  for (let i = 0; i < squares; i++) {
+    for (let j = 0; j < squares; j++) {
+      let product = 0;
+      for (let k = 0; k < rank; k++) product += square[k * squares + i]! * square[k * squares + j]!;
+      ofSquares += product * covariance(features + i, features + j);
+    }
+  }
+  const directions = await unreadDirections(model.unet.weights, f32([rank, features], token), rank, products);
+  const factor = Math.sqrt(ofToken / ofSquares);
+  return multiply(transposeOf(directions, features), square, features, rank, squares).map((value) => factor * value);
 }
 
 /** Mean token, squares and 1: [N, features + squares + 1]. */
