@@ -169,8 +169,8 @@ function throughMap(token: Float64Array, square: Float64Array): Float64Array {
 }
 
 /**
- * Cross-attention would hardly see the squares so. It gets the same in directions that the map does not read, as spread as the mean
- * token is. [features, squares]
+ * For cross-attention to learn from: the same in directions that the map does not read, as spread as the mean token is.
+ * [features, squares]
  * @param moments X^T X of the features, the last of which is 1
  */
 async function besideMap(token: Float64Array, square: Float64Array, moments: Float64Array): Promise<Float64Array> {

@@ -40,6 +40,7 @@ export {
   split,
   squeeze,
   strided,
+  times,
   transpose,
   unsqueeze,
   upsampleNearest,

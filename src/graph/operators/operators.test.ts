@@ -60,7 +60,10 @@ describe("shape inference", () => {
     expect(reshape(x("batch", 6, 5, 7), ["batch", 6, 35]).shape).toEqual(["batch", 6, 35]);
     expect(reshape(x(2, 6), [3, -1]).shape).toEqual([3, 4]);
     expect(() => reshape(x(2, 6), [5, -1])).toThrow(ShapeError);
+    expect(reshape(x("batch", 6), ["2*batch", 3]).shape).toEqual(["2*batch", 3]);
+    expect(reshape(reshape(x("batch", 6), ["2*batch", 3]), ["batch", 2, 3]).shape).toEqual(["batch", 2, 3]);
     expect(() => reshape(x("batch", 6), ["batch", 5])).toThrow(ShapeError);
+    expect(() => reshape(x("batch", 6), ["batch", 3])).toThrow(ShapeError);
   });
 
   it("moves axes about", () => {

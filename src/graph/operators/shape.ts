@@ -1,4 +1,16 @@
-import { apply, apply1, type Dim, type Dims, floats, ints, Mismatch, type Operator, type Value } from "../value.js";
+import { ShapeError } from "../../errors.js";
+import {
+  apply,
+  apply1,
+  type Dim,
+  type Dims,
+  describe,
+  floats,
+  ints,
+  Mismatch,
+  type Operator,
+  type Value,
+} from "../value.js";
 import {
   broadcast,
   constantNumbers,
@@ -13,6 +25,12 @@ import {
 } from "./inference.js";
 
 /** Operators that move elements about without computing on them. */
+
+/** So many times a size; of a symbol, what {@link reshape} knows as its multiple. */
+export function times(count: number, dim: Dim): Dim {
+  if (typeof dim === "number") return count * dim;
+  return count === 1 ? dim : `${count}*${dim}`;
+}
 
 /** Product of the static sizes, and the symbols that multiply it. A multiple of a symbol is a size such as `64*batch`. */
 function volume(shape: Dims): { count: number; symbols: readonly string[] } {
@@ -34,10 +52,8 @@ function reshaped(from: Dims, target: readonly number[]): Dims {
     return known;
   }
   if (leftSymbols.length === 0 && Number.isInteger(ratio)) return known.map((dim) => (dim === -1 ? ratio : dim));
-  if (leftSymbols.length === 1 && Number.isInteger(ratio)) {
-    const left = ratio === 1 ? (leftSymbols[0] as string) : `${ratio}*${leftSymbols[0]}`;
-    return known.map((dim) => (dim === -1 ? left : dim));
-  }
+  if (leftSymbols.length === 1 && Number.isInteger(ratio))
+    return known.map((dim) => (dim === -1 ? times(ratio, leftSymbols[0] as string) : dim));
   throw new Mismatch(`[${from.join(", ")}] does not fill [${known.join(", ")}]`);
 }
 
@@ -215,12 +231,15 @@ export const shapeOperators = {
 const ops = shapeOperators;
 
 /**
- * Gives the elements another shape. One size may be a symbol of the input's shape (the batch).
+ * Gives the elements another shape. One size may be a symbol of the input's shape (the batch), or a multiple of it.
  * @throws ShapeError if the element counts differ
  */
 export function reshape(x: Value, shape: Dims): Value {
   const target = shape.map((dim) => (typeof dim === "number" ? dim : -1));
-  return apply1(ops.Reshape, [x, ints(target)]);
+  const result = apply1(ops.Reshape, [x, ints(target)]);
+  if (shape.some((dim, i) => typeof dim === "string" && dim !== result.shape[i]))
+    throw new ShapeError(`Reshape: ${describe(x)} does not fill [${shape.join(", ")}]`);
+  return result;
 }
 
 export const transpose = (x: Value, perm: readonly number[]): Value => apply1(ops.Transpose, [x], { perm });
