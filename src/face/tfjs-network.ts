@@ -1,16 +1,17 @@
 import { createHash } from "node:crypto";
 import { type ResolvedFile, type ResolveOptions, resolveFile } from "../hub/resolve.js";
 import { dlibResnetModel } from "../models/dlib-resnet.js";
+import { hseFaceresModel } from "../models/hse-faceres.js";
 import { readTfjsManifest, readTfjsWeights, tfjsShards } from "../tensor/tfjs-weights.js";
 
 /** Whether a file describes a network of TensorFlow.js, whose weights lie in other files beside it. */
 export function isTfjsManifest(path: string): boolean {
-  return /weights_manifest\.json$/.test(path);
+  return path.endsWith(".json");
 }
 
 /**
- * The network whose manifest this is: dlib's face recogniser, the one of this format that is known here. Its weights are
- * fetched from beside the manifest.
+ * The network whose manifest this is: HSE-FaceRes or dlib's face recogniser, those of this format that are known here. Its weights
+ * are fetched from beside the manifest.
  * @param manifest as it was resolved
  * @param optionsOf how a weight file of this name is resolved
  * @returns the graph, and a hash of the manifest and all weights together
@@ -27,5 +28,6 @@ export async function loadTfjsNetwork(manifest: ResolvedFile, optionsOf: (name: 
   const weights = new Map(
     Array.from(await readTfjsWeights(described), ([name, value]) => [name.replaceAll("/", "."), value]),
   );
-  return { model: dlibResnetModel(weights, manifest.path), sha256: hash.digest("hex") };
+  const makeModel = weights.has("conv1.convolution.merged_input") ? hseFaceresModel : dlibResnetModel;
+  return { model: makeModel(weights, manifest.path), sha256: hash.digest("hex") };
 }

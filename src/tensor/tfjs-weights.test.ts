@@ -38,6 +38,21 @@ test("weights of several shards: 8 and 16 bits are scaled, a weight may lie acro
   expect(tensors.get("c")).toEqual({ dtype: "f32", shape: [], data: Float32Array.of(-1.5) });
 });
 
+test("halves and whole numbers, from the description of a whole network", async () => {
+  const weights = [
+    { name: "half", shape: [2], dtype: "float32", quantization: { dtype: "float16", original_dtype: "float32" } },
+    { name: "axes", shape: [1], dtype: "int32" },
+  ];
+  const model = {
+    format: "graph-model",
+    modelTopology: { node: [] },
+    weightsManifest: [{ weights, paths: ["w.bin"] }],
+  };
+  const tensors = await read(model, { "w.bin": Uint8Array.of(0x00, 0x3c, 0x00, 0xc1, 3, 0, 0, 0) });
+  expect(tensors.get("half")?.data).toEqual(Float32Array.of(1, -2.5));
+  expect(tensors.get("axes")?.data).toEqual(Float32Array.of(3));
+});
+
 test("shards are named once each", async () => {
   const path = join(folder, "m.json");
   await writeFile(path, JSON.stringify([0, 1].map(() => ({ weights: [], paths: ["a.bin", "b.bin"] }))));

@@ -2,6 +2,7 @@ import { open, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { CheckpointError } from "../errors.js";
+import { f16ToF32 } from "./convert.js";
 import { readExactly } from "./files.js";
 import { elementCount, f32, type Tensor } from "./tensor.js";
 
@@ -9,18 +10,23 @@ import { elementCount, f32, type Tensor } from "./tensor.js";
 const manifestLimitBytes = 2 ** 22;
 /** More than any network that is kept in this format; a shape beyond it is damage. */
 const elementLimit = 2 ** 28;
-const elementBytes = { float32: 4, uint8: 1, uint16: 2 } as const;
+const elementBytes = { float32: 4, int32: 4, float16: 2, uint8: 1, uint16: 2 } as const;
 
 const weightSchema = z.object({
   name: z.string().min(1).max(1000),
   shape: z.array(z.int().nonnegative().max(elementLimit)).max(8),
-  dtype: z.literal("float32"),
-  /** value = stored * scale + min */
-  quantization: z.object({ dtype: z.enum(["uint8", "uint16"]), scale: z.number(), min: z.number() }).optional(),
+  dtype: z.enum(["float32", "int32"]),
+  /** value = stored * scale + min; of halves there is neither. */
+  quantization: z
+    .union([
+      z.object({ dtype: z.enum(["uint8", "uint16"]), scale: z.number(), min: z.number() }),
+      z.object({ dtype: z.literal("float16") }),
+    ])
+    .optional(),
 });
 type Weight = z.output<typeof weightSchema>;
 
-const manifestSchema = z.array(
+const groupsSchema = z.array(
   z.object({
     weights: z.array(weightSchema),
     /** Files that hold the group's weights one after another. They lie beside the manifest, and nowhere else. */
@@ -28,10 +34,16 @@ const manifestSchema = z.array(
   }),
 );
 
-/** What a `…-weights_manifest.json` describes. */
+/** A manifest on its own, or that of a `model.json`, whose description of the network is not read. */
+const manifestSchema = z.union([
+  groupsSchema,
+  z.object({ weightsManifest: groupsSchema }).transform((x) => x.weightsManifest),
+]);
+
+/** What a `…-weights_manifest.json` or a `model.json` says of the weights. */
 export interface TfjsManifest {
   readonly path: string;
-  readonly groups: z.output<typeof manifestSchema>;
+  readonly groups: z.output<typeof groupsSchema>;
 }
 
 /**
@@ -106,15 +118,19 @@ async function readShards(paths: readonly string[], expected: number, manifest: 
   return bytes;
 }
 
-function decode({ shape, quantization }: Weight, bytes: Uint8Array, offset: number): Tensor<"f32"> {
+function decode({ shape, quantization, dtype }: Weight, bytes: Uint8Array, offset: number): Tensor<"f32"> {
   const count = elementCount(shape);
   const view = new DataView(bytes.buffer, offset);
+  if (quantization?.dtype === "float16") {
+    return f32(shape, f16ToF32(Uint16Array.from({ length: count }, (_, i) => view.getUint16(2 * i, true))));
+  }
   const stored = {
     float32: (i: number) => view.getFloat32(4 * i, true),
+    int32: (i: number) => view.getInt32(4 * i, true),
     uint8: (i: number) => view.getUint8(i),
     uint16: (i: number) => view.getUint16(2 * i, true),
-  }[quantization?.dtype ?? "float32"];
-  const { scale = 1, min = 0 } = quantization ?? {};
+  }[quantization?.dtype ?? dtype];
+  const { scale, min } = quantization ?? { scale: 1, min: 0 };
   return f32(
     shape,
     Float32Array.from({ length: count }, (_, i) => stored(i) * scale + min),

@@ -1,12 +1,13 @@
 import type { NoiseSchedule } from "../diffusion/schedule.js";
 import { stopGradient } from "../graph/gradients/index.js";
-import { add, concat, mul, reduceMean, softplus, split, sub } from "../graph/operators/index.js";
+import { add, concat, mul, reduceMean, slice, softplus, sub } from "../graph/operators/index.js";
 import { input, size, type Value } from "../graph/value.js";
 import { Weights } from "../graph/weights.js";
 import { discriminator } from "../models/discriminator.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
-import { levelOf, predictClean, requireCleanInNoise } from "./predictions.js";
+import type { JudgedBatch } from "./identity-loss.js";
+import { requireCleanInNoise } from "./predictions.js";
 
 export interface AdversarialLossOptions {
   /** Of what the network that denoises is told. The discriminator's own loss has weight 1. */
@@ -17,13 +18,17 @@ export interface AdversarialLossOptions {
   readonly noise: number;
 }
 
-/** What is judged: a batch of photos with noise, all float [N, C, H, W] but the embeddings. */
-export interface AdversarialLossSubject {
-  readonly latents: Value;
-  /** What the network says of them, and what it should say. */
-  readonly prediction: Value;
-  readonly target: Value;
-  /** float [N, E] */
+/** What is judged: predictions and the photos that they should be; all float [N, C, H, W], clean, but the embeddings. */
+export interface AdversarialLossSubject extends JudgedBatch {
+  /** Images that the network has made of noise, of which there are at most N. */
+  readonly own?: OwnImages | undefined;
+}
+
+/** What a network makes of nothing but noise and a person. */
+export interface OwnImages {
+  /** Clean latents, float [M, C, H, W]; a gradient goes through the last evaluation. */
+  readonly clean: Value;
+  /** Whom they should show, float [M, E]. */
   readonly faceEmbedding: Value;
 }
 
@@ -42,30 +47,32 @@ export class AdversarialLoss {
   readonly loss: Value;
   /** float [] each: of the network, without its weight, and of the discriminator; log 2 where it cannot tell them apart. */
   readonly metrics: { readonly adversarial: Value; readonly discriminator: Value };
+  /** How many predictions are judged. */
+  private readonly judged: number;
 
   /** @throws InputError if predictions say nothing about the image where all is noise */
   constructor(
     private readonly options: AdversarialLossOptions,
-    private readonly schedule: NoiseSchedule,
-    { latents, prediction, target, faceEmbedding }: AdversarialLossSubject,
+    schedule: NoiseSchedule,
+    { predicted, photo, faceEmbedding, own }: AdversarialLossSubject,
     weights: Weights,
   ) {
     requireCleanInNoise("loss.adversarial", schedule);
-    const type = schedule.predictionType;
-    const count = size(latents, 0);
-    const signal = input("adversarialSignal", "f32", [count]);
-    const noise = input("adversarialNoise", "f32", latents.shape);
-    this.inputs = [signal, noise];
-    const level = levelOf(signal);
-    const seen = (output: Value) => add(predictClean(type, latents, output, level), noise);
+    const count = size(predicted, 0);
+    this.judged = count + (own ? size(own.clean, 0) : 0);
+    const noise = input("adversarialNoise", "f32", [this.judged, ...predicted.shape.slice(1)]);
+    this.inputs = [noise];
+    /** Further rows for the network's own images: those, or what stands against them. */
+    const join = (batch: Value, more: Value | undefined) => (more ? concat([batch, more], 0) : batch);
+    const twice = (x: Value) => join(x, own && slice(x, 0, 0, this.judged - count));
     const { widths, weight } = options;
-    const judge = (w: Weights, x: Value, faces: Value) => discriminator(w, widths, x, faces);
+    const judge = (w: Weights, x: Value, faces: Value) => discriminator(w, widths, add(x, noise), faces);
 
-    const fake = seen(prediction);
-    const pairs = concat([seen(target), stopGradient(fake)], 0);
-    const judged = judge(weights, pairs, concat([faceEmbedding, faceEmbedding], 0));
-    const [real, made] = split(judged, [count, count], 0) as [Value, Value];
-    const ahead = sub(judge(frozen(weights), fake, faceEmbedding), stopGradient(real));
+    const fake = join(predicted, own?.clean);
+    const faces = join(faceEmbedding, own?.faceEmbedding);
+    const real = judge(weights, twice(photo), twice(faceEmbedding));
+    const made = judge(weights, stopGradient(fake), faces);
+    const ahead = sub(judge(frozen(weights), fake, faces), stopGradient(real));
     this.metrics = {
       adversarial: reduceMean(softplus(sub(0, ahead))),
       discriminator: reduceMean(softplus(sub(made, real))),
@@ -73,21 +80,12 @@ export class AdversarialLoss {
     this.loss = add(mul(this.metrics.adversarial, weight), this.metrics.discriminator);
   }
 
-  /** @param timesteps of the batch */
-  makeInputs(
-    timesteps: readonly number[],
-    latentShape: readonly number[],
-    rng: TorchGenerator,
-  ): Record<string, Tensor> {
-    const shape = [timesteps.length, ...latentShape];
+  makeInputs(latentShape: readonly number[], rng: TorchGenerator): Record<string, Tensor> {
+    const shape = [this.judged, ...latentShape];
     const { data } = rng.randn(shape);
-    const levels = rng.rand([timesteps.length]).data;
-    const length = data.length / timesteps.length;
+    const levels = rng.rand([this.judged]).data;
+    const length = data.length / this.judged;
     return {
-      adversarialSignal: f32(
-        [timesteps.length],
-        timesteps.map((t) => Math.sqrt(this.schedule.alphasCumprod[t] as number)),
-      ),
       adversarialNoise: f32(
         shape,
         data.map((value, i) => value * this.options.noise * (levels[Math.floor(i / length)] as number)),

@@ -169,6 +169,8 @@ const diffusion = {
           images: count.default(4),
           /** Only timesteps below this. */
           belowTimestep: count.default(250),
+          /** What another face network sees in the prediction joins in, compared with what it sees in the photo. */
+          features: z.strictObject({ network: onnx, weight: z.number().positive() }).optional(),
           /** Look at images that the model has begun itself, in so many steps from noise, not at photos with noise. */
           own: z
             .strictObject({

@@ -13,6 +13,7 @@ import { type ConditionedTaskOptions, readCleanLatents, readConditions } from ".
 import { type DiffusionNetworks, decodeLatents, exportDiffusionModel, latentShapeOf } from "./diffusion-networks.js";
 import { IdentityLoss, type IdentityLossOptions } from "./identity-loss.js";
 import { denoisingLoss } from "./losses.js";
+import { levelOf, predictClean } from "./predictions.js";
 import { Sampler } from "./sampler.js";
 import type { Objective } from "./step-graph.js";
 import type { Example, ReadWeight, TrainingTask } from "./task.js";
@@ -58,29 +59,29 @@ export class DiffusionTask implements TrainingTask {
     const prediction = this.predict(latents, timesteps, tokens, faceEmbedding);
     const { loss, error } = denoisingLoss(prediction, target, lossWeights);
     const inputs = [latents, target, timesteps, lossWeights, tokens, faceEmbedding];
+    const signal = input("signal", "f32", [batchSize]);
+    const level = levelOf(signal);
+    const cleanOf = (output: Value) => predictClean(this.schedule.predictionType, latents, output, level);
+    const judged = { predicted: cleanOf(prediction), photo: cleanOf(target), faceEmbedding };
     if (options.identity) {
       this.identity = new IdentityLoss(options.identity, this.schedule, {
         latentShape: this.latentShape,
         network: (...operands) => this.predict(...operands),
         decode: (scaled) => decodeLatents(autoencoder, scaled),
-        prompt: prompt.tokens,
-        batch: { latents, prediction, faceEmbedding },
+        tokens,
+        batch: judged,
       });
     }
     if (options.adversarial) {
-      const batch = { latents, prediction, target, faceEmbedding };
-      this.adversarial = new AdversarialLoss(
-        options.adversarial,
-        this.schedule,
-        batch,
-        weights.network("discriminator"),
-      );
+      const discriminator = weights.network("discriminator");
+      const subject = { ...judged, own: this.identity?.own };
+      this.adversarial = new AdversarialLoss(options.adversarial, this.schedule, subject, discriminator);
     }
     const { identity, adversarial } = this;
     this.objective = {
-      inputs: [...inputs, ...(identity?.inputs ?? []), ...(adversarial?.inputs ?? [])],
+      inputs: [...inputs, signal, ...(identity?.inputs ?? []), ...(adversarial?.inputs ?? [])],
       loss: [identity, adversarial].reduce((sum, term) => (term ? add(sum, term.loss) : sum), loss),
-      metrics: { denoising: error, ...(identity && { identity: identity.loss }), ...adversarial?.metrics },
+      metrics: { denoising: error, ...identity?.metrics, ...adversarial?.metrics },
     };
     this.sampler = new Sampler({
       dataset,
@@ -114,13 +115,17 @@ export class DiffusionTask implements TrainingTask {
       latents: f32(shape, addNoise(schedule, clean, noise, timesteps)),
       target: f32(shape, targetOf(schedule, clean, noise, timesteps)),
       timesteps: f32([count], timesteps),
+      signal: f32(
+        [count],
+        timesteps.map((t) => Math.sqrt(schedule.alphasCumprod[t] as number)),
+      ),
       lossWeights: f32(
         [count],
         timesteps.map((t) => (minSnrGamma === undefined ? 1 : minSnrWeight(schedule, t, minSnrGamma))),
       ),
       ...conditions,
       ...this.identity?.makeInputs(timesteps, conditions.faceEmbedding, rng),
-      ...this.adversarial?.makeInputs(timesteps, this.latentShape, rng),
+      ...this.adversarial?.makeInputs(this.latentShape, rng),
     };
   }
 

@@ -3,13 +3,13 @@ import { expectClose } from "../../test/support/close.js";
 import { createNoiseSchedule } from "../diffusion/schedule.js";
 import { exportOnnx } from "../graph/export.js";
 import { gradients } from "../graph/gradients/index.js";
-import { add, mul, reduceMean, reshape, slice, sub } from "../graph/operators/index.js";
+import { add, div, mul, reduceMean, reduceSum, reshape, slice, sqrt, sub } from "../graph/operators/index.js";
 import { constant, input, size, type Value } from "../graph/value.js";
 import { Session } from "../runtime/session.js";
 import { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
 import { IdentityLoss, type IdentityLossOptions } from "./identity-loss.js";
-import { arcFaceInFfhq, identityDistance, resample } from "./losses.js";
+import { arcFaceInFfhq, faceBoxInFfhq, identityDistance, resample } from "./losses.js";
 
 const schedule = createNoiseSchedule({
   trainSteps: 1000,
@@ -39,13 +39,13 @@ function network(x: Value, timesteps: Value, faces: Value): Value {
 }
 
 function identityLoss(options: Partial<IdentityLossOptions> = {}, noise = schedule) {
-  const latents = constant(new TorchGenerator(1).randn([4, ...shape]));
+  const image = (seed: number) => constant(new TorchGenerator(seed).randn([4, ...shape]));
   return new IdentityLoss({ recogniser, weight: 0.5, images, belowTimestep: 800, ...options }, noise, {
     latentShape: shape,
     network: (x, timesteps, _, faces) => network(x, timesteps, faces),
     decode: (latents) => latents,
-    prompt: [5, 6],
-    batch: { latents, prediction: mul(latents, w), faceEmbedding: constant(faces) },
+    tokens: input("tokens", "i64", [4, 2]),
+    batch: { predicted: mul(image(1), w), photo: image(2), faceEmbedding: constant(faces) },
   });
 }
 
@@ -77,9 +77,7 @@ it("looks at photos with noise, but not at those without identity or with more n
   const timesteps = [100, 900, 300, 50];
   const loss = identityLoss();
   const given = loss.makeInputs(timesteps, faces, new TorchGenerator(3));
-  const latents = slice(constant(new TorchGenerator(1).randn([4, ...shape])), 0, 0, images);
-  const { alpha, sigma } = levels(timesteps.slice(0, images));
-  const clean = sub(mul(latents, column(alpha)), mul(mul(latents, w), column(sigma)));
+  const clean = mul(slice(constant(new TorchGenerator(1).randn([4, ...shape])), 0, 0, images), w);
   const wanted = await expected(clean, [0.5, 0, 0]);
   const found = await evaluate(loss.inputs, loss.loss, given);
   expectClose(found.loss, wanted.loss as Tensor, 1e-5);
@@ -124,6 +122,30 @@ it("looks at images that the network has begun, with the gradient of the last ev
   expectClose(found.slope, wanted.slope as Tensor, 1e-4);
 });
 
+it("compares what another network sees in the prediction and in the photo", async () => {
+  const sizePx = 20;
+  const crops = input("faces", "f32", [2 * images, 3, sizePx, sizePx]);
+  const rows = reshape(reduceMean(crops, { axes: [3] }), [2 * images, 3 * sizePx]);
+  const features = { network: { inputs: [crops], outputs: { descriptor: rows } }, weight: 2 };
+  const [plain, loss] = [identityLoss(), identityLoss({ features })];
+  const given = loss.makeInputs([100, 900, 300, 50], faces, new TorchGenerator(3));
+  const descriptor = (image: Value) => {
+    const first = slice(image, 0, 0, images);
+    const seen = mul(add(resample(first, faceBoxInFfhq, sizePx), 1), 127.5);
+    return reshape(reduceMean(seen, { axes: [3] }), [images, 3 * sizePx]);
+  };
+  const random = (seed: number) => constant(new TorchGenerator(seed).randn([4, ...shape]));
+  const [found, wanted] = [descriptor(mul(random(1), w)), descriptor(random(2))];
+  const dot = (a: Value, b: Value) => reduceSum(mul(a, b), { axes: [1] });
+  const cosine = div(dot(found, wanted), sqrt(mul(dot(found, found), dot(wanted, wanted))));
+  const apart = reduceMean(mul(sub(1, cosine), constant(f32([images], [1, 0, 0]))));
+  const expectedLoss = add(plain.loss, mul(apart, 2));
+  const here = await evaluate(loss.inputs, loss.loss, given);
+  const there = await evaluate(plain.inputs, expectedLoss, given);
+  expectClose(here.loss, there.loss as Tensor, 1e-5);
+  expectClose(here.slope, there.slope as Tensor, 1e-4);
+});
+
 it("draws faces of nobody with the mean and the covariance of the batch", () => {
   const loss = identityLoss({ images: 8, own: { steps: 1, drawnShare: 1 } });
   const rng = new TorchGenerator(7);
@@ -135,7 +157,7 @@ it("draws faces of nobody with the mean and the covariance of the batch", () => 
   const column = (data: Float32Array, j: number) => Array.from(data.filter((_, i) => i % 3 === j));
   const mean = (values: readonly number[]) => values.reduce((a, b) => a + b) / values.length;
   const spread = (values: readonly number[]) => Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)));
-  expect(draws[0]?.identityWeights?.data.every((weight) => weight === 0.5)).toBe(true);
+  expect(draws[0]?.identityWeights?.data.every((weight) => weight === 1)).toBe(true);
   expect(Math.hypot(...drawn.subarray(0, 3))).toBeCloseTo(1, 5);
   // Brought to length 1, what is around (3, 0, 0) has its coordinates divided by about 3.
   for (const j of [1, 2]) {

@@ -1,11 +1,11 @@
 import type { NoiseSchedule } from "../diffusion/schedule.js";
 import type { GraphInterface } from "../graph/export.js";
 import { stopGradient } from "../graph/gradients/index.js";
-import { expand, mul, reduceMean, reshape, slice } from "../graph/operators/index.js";
-import { constant, input, size, type Value } from "../graph/value.js";
+import { add, mul, reduceMean, reshape, slice } from "../graph/operators/index.js";
+import { input, size, type Value } from "../graph/value.js";
 import type { TorchGenerator } from "../tensor/random.js";
-import { f32, type Tensor, tensor } from "../tensor/tensor.js";
-import { arcFaceInFfhq, identityDistance, resample } from "./losses.js";
+import { f32, type Tensor } from "../tensor/tensor.js";
+import { arcFaceInFfhq, faceBoxInFfhq, featureDistance, identityDistance, resample } from "./losses.js";
 import { ddimStep, levelOf, type NoiseLevel, predictClean, requireCleanInNoise } from "./predictions.js";
 
 export interface IdentityLossOptions {
@@ -14,6 +14,8 @@ export interface IdentityLossOptions {
   /** How many images of the batch are looked at. */
   readonly images: number;
   readonly belowTimestep: number;
+  /** Another network of faces, input [2 images, 3, S, S], RGB from 0 to 255; it compares predictions with the photos. */
+  readonly features?: { readonly network: GraphInterface; readonly weight: number } | undefined;
   /** Images that the network itself begins are looked at. Absent: photos with noise are. */
   readonly own?: OwnImages | undefined;
 }
@@ -25,16 +27,23 @@ export interface OwnImages {
   readonly drawnShare: number;
 }
 
+/** Predictions and the photos that they should be; all float [N, C, H, W], clean, but the embeddings. */
+export interface JudgedBatch {
+  readonly predicted: Value;
+  readonly photo: Value;
+  /** Whom they show, float [N, E]. */
+  readonly faceEmbedding: Value;
+}
+
 /** What the loss looks at. */
 export interface IdentityLossSubject {
   /** [C, H, W] */
   readonly latentShape: readonly [number, number, number];
   network(latents: Value, timesteps: Value, tokens: Value, faceEmbedding: Value): Value;
   decode(latents: Value): Value;
-  /** The prompt that the finished model is sampled with. */
-  readonly prompt: readonly number[];
-  /** Photos with noise, what the network says of them, and whom they show. */
-  readonly batch: { readonly latents: Value; readonly prediction: Value; readonly faceEmbedding: Value };
+  /** Prompts of the batch, i64 [N, length]. */
+  readonly tokens: Value;
+  readonly batch: JudgedBatch;
 }
 
 /**
@@ -51,6 +60,10 @@ export class IdentityLoss {
   readonly inputs: readonly Value[];
   /** float [] */
   readonly loss: Value;
+  /** float [] each: the distances without their weights. */
+  readonly metrics: { readonly identity: Value; readonly features?: Value };
+  /** The network's own images that were looked at, if any. */
+  readonly own: { readonly clean: Value; readonly faceEmbedding: Value } | undefined;
 
   /** @throws InputError if the model's own images cannot begin from pure noise */
   constructor(
@@ -58,23 +71,28 @@ export class IdentityLoss {
     private readonly schedule: NoiseSchedule,
     private readonly subject: IdentityLossSubject,
   ) {
-    const { images, recogniser, own } = options;
-    const weights = input("identityWeights", "f32", [images]);
-    const { inputs, faces, clean } = own ? this.ownImages(own) : this.photos();
-    const crops = resample(subject.decode(clean), arcFaceInFfhq, 112);
-    const distance = identityDistance(recogniser, crops, faces);
-    this.inputs = [weights, ...inputs];
-    this.loss = reduceMean(mul(distance, weights));
-  }
-
-  /** Clean latents as the network sees them in photos with noise. */
-  private photos() {
-    const { images } = this.options;
-    const { latents, prediction, faceEmbedding } = this.subject.batch;
+    const { images, recogniser, features, own } = options;
+    const { batch, decode } = subject;
     const first = (x: Value) => slice(x, 0, 0, images);
-    const signal = input("identitySignal", "f32", [1, images]);
-    const clean = predictClean(this.schedule.predictionType, first(latents), first(prediction), levelAt(signal, 0));
-    return { inputs: [signal], faces: first(faceEmbedding), clean };
+    const weights = input("identityWeights", "f32", [images]);
+    const { inputs, faces, clean } = own
+      ? this.ownImages(own)
+      : { inputs: [], faces: first(batch.faceEmbedding), clean: first(batch.predicted) };
+    const decoded = decode(clean);
+    const mean = (distance: Value) => reduceMean(mul(distance, weights));
+    const identity = mean(identityDistance(recogniser, resample(decoded, arcFaceInFfhq, 112), faces));
+    this.inputs = [weights, ...inputs];
+    this.own = own && { clean, faceEmbedding: faces };
+    if (!features) {
+      this.metrics = { identity };
+      this.loss = mul(identity, options.weight);
+      return;
+    }
+    const sizePx = size(features.network.inputs[0] as Value, 2);
+    const seen = (image: Value) => mul(add(resample(image, faceBoxInFfhq, sizePx), 1), 127.5);
+    const difference = mean(featureDistance(features.network, seen(decoded), seen(decode(first(batch.photo)))));
+    this.metrics = { identity, features: difference };
+    this.loss = add(mul(identity, options.weight), mul(difference, features.weight));
   }
 
   /** Clean latents as the network sees them in what it has made of noise. */
@@ -82,13 +100,12 @@ export class IdentityLoss {
     const { images } = this.options;
     requireCleanInNoise("loss.identity.own", this.schedule);
     const { predictionType } = this.schedule;
-    const { latentShape, network, prompt, batch } = this.subject;
+    const { latentShape, network, tokens, batch } = this.subject;
     const timesteps = input("identityTimesteps", "f32", [steps + 1, images]);
     const signal = input("identitySignal", "f32", timesteps.shape);
     const faces = input("identityFaces", "f32", [images, batch.faceEmbedding.shape[1] as number]);
     const noise = input("identityNoise", "f32", [images, ...latentShape]);
-    const tokens = constant(tensor("i64", [1, prompt.length], BigInt64Array.from(prompt, BigInt)));
-    const prompts = expand(tokens, [images, prompt.length]);
+    const prompts = slice(tokens, 0, 0, images);
     const predict = (x: Value, i: number) =>
       network(x, reshape(slice(timesteps, 0, i, i + 1), [images]), prompts, faces);
     let x: Value = noise;
@@ -105,7 +122,7 @@ export class IdentityLoss {
    */
   makeInputs(timesteps: readonly number[], faces: Tensor<"f32">, rng: TorchGenerator): Record<string, Tensor> {
     const { images, own } = this.options;
-    if (!own) return this.levels([timesteps.slice(0, images)], faces);
+    if (!own) return this.weightsOf(timesteps, faces);
     const first = this.schedule.trainSteps - 1;
     const { data: stops } = rng.randint(0, Math.min(this.options.belowTimestep, first), [images]);
     const passed = Array.from({ length: own.steps + 1 }, (_, k) =>
@@ -115,25 +132,25 @@ export class IdentityLoss {
     const noise = f32(shape, rng.randn(shape).data);
     const shown = withDrawn(faces, images, own.drawnShare, rng);
     return {
-      ...this.levels(passed, shown),
+      ...this.weightsOf(passed.at(-1) as readonly number[], shown),
+      identitySignal: f32(
+        [passed.length, images],
+        passed.flat().map((t) => Math.sqrt(this.schedule.alphasCumprod[t] as number)),
+      ),
       identityTimesteps: f32([own.steps + 1, images], passed.flat()),
       identityFaces: shown,
       identityNoise: noise,
     };
   }
 
-  /** @param passed timesteps of the images, where they are looked at in the last row */
-  private levels(passed: readonly (readonly number[])[], { shape: [, length = 0], data }: Tensor<"f32">) {
-    const { images, weight, belowTimestep } = this.options;
+  /** @param timesteps where the images are looked at */
+  private weightsOf(timesteps: readonly number[], { shape: [, length = 0], data }: Tensor<"f32">) {
+    const { images, belowTimestep } = this.options;
     const isSomebody = (i: number) => data.subarray(i * length, (i + 1) * length).some((value) => value !== 0);
     return {
       identityWeights: f32(
         [images],
-        (passed.at(-1) as readonly number[]).map((t, i) => (isSomebody(i) && t < belowTimestep ? weight : 0)),
-      ),
-      identitySignal: f32(
-        [passed.length, images],
-        passed.flat().map((t) => Math.sqrt(this.schedule.alphasCumprod[t] as number)),
+        timesteps.slice(0, images).map((t, i) => (isSomebody(i) && t < belowTimestep ? 1 : 0)),
       ),
     };
   }

@@ -1,5 +1,6 @@
 import { CheckpointError } from "../errors.js";
 import type { GraphInterface } from "../graph/export.js";
+import { stopGradient } from "../graph/gradients/index.js";
 import {
   abs,
   add,
@@ -99,6 +100,23 @@ export function identityDistance(recogniser: GraphInterface, crops: Value, embed
   return sub(1, div(reduceSum(mul(found, embeddings), { axes: [1] }), length));
 }
 
+/**
+ * One minus the cosine between what a network sees in two images of a person.
+ * Source: as {@link identityDistance}, with another photo's features in place of the embedding.
+ * @param network one input [2 N, 3, S, S], one output [2 N, E]; its weights are frozen
+ * @param a       float [N, 3, S, S] as the network takes it, and b like it, which gets no gradient
+ * @returns       float [N]
+ */
+export function featureDistance(network: GraphInterface, a: Value, b: Value): Value {
+  const [output] = Object.values(network.outputs);
+  const count = size(a, 0);
+  const both = substitute([output as Value], new Map([[network.inputs[0] as Value, concat([a, stopGradient(b)], 0)]]));
+  const [found, wanted] = split(both[0] as Value, [count, count], 0) as [Value, Value];
+  const dot = (x: Value, y: Value) => reduceSum(mul(x, y), { axes: [1] });
+  const lengths = mul(dot(found, found), dot(wanted, wanted));
+  return sub(1, div(dot(found, wanted), sqrt(add(lengths, 1e-12))));
+}
+
 /** A square part of an image, in shares of its side. */
 export interface CropBox {
   readonly left: number;
@@ -112,6 +130,9 @@ export interface CropBox {
  * side's standard error is 0.004, single faces have sides of 0.70 to 0.81; the rotation left out is 0.3 degrees.
  */
 export const arcFaceInFfhq: CropBox = { left: 0.135, top: 0.126, side: 0.73 };
+
+/** The face with hair and chin in an FFHQ crop, as networks see it that were trained on boxes of a face detector. */
+export const faceBoxInFfhq: CropBox = { left: 0.125, top: 0.175, side: 0.75 };
 
 /**
  * Cuts out and resizes by bilinear interpolation, as two matrix products, so that gradients go through.

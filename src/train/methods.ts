@@ -3,8 +3,10 @@ import type { FaceRows } from "../data/dataset.js";
 import { openRows } from "../data/joined-rows.js";
 import type { NoiseScheduleConfig } from "../diffusion/schedule.js";
 import { InputError } from "../errors.js";
+import { isTfjsManifest, loadTfjsNetwork } from "../face/tfjs-network.js";
 import type { GraphInterface } from "../graph/export.js";
 import { importOnnx } from "../graph/import.js";
+import type { Dims } from "../graph/value.js";
 import { hashFile } from "../hub/hash.js";
 import { resolveFile } from "../hub/resolve.js";
 import type { ProjectionConfig } from "../models/projection.js";
@@ -51,7 +53,7 @@ export async function trainAutoencoder(
   return withDataset(config, options, async (dataset) => {
     const { perceptual, kl, latentNoise } = config.loss;
     const size = perceptual?.sizePx ?? dataset.index.sizePx;
-    const network = perceptual && (await importNetwork(perceptual.network, [config.batchSize, 3, size, size]));
+    const network = perceptual && (await importNetwork(perceptual.network, () => [config.batchSize, 3, size, size]));
     const task = new AutoencoderTask(dataset, autoencoder, makeWeights(config), {
       batchSize: config.batchSize,
       klWeight: kl,
@@ -150,7 +152,10 @@ function trainDiffusion(
     if (adversarial && config.lora) {
       throw new InputError("loss.adversarial: with lora the discriminator would not learn; leave out one of them");
     }
-    const recogniser = identity && (await importNetwork(identity.recogniser, [1, 3, 112, 112]));
+    const recogniser = identity && (await importNetwork(identity.recogniser, () => [1, 3, 112, 112]));
+    const images = Math.min(identity?.images ?? 0, config.batchSize);
+    const features = identity?.features;
+    const judge = features && (await importNetwork(features.network, ([, ...image]) => [2 * images, ...image]));
     const known = dataset.index.embeddings.recogniser;
     if (recogniser && recogniser.sha256 !== known.sha256) {
       throw new InputError(
@@ -168,11 +173,16 @@ function trainDiffusion(
         recogniser && {
           ...identity,
           recogniser: recogniser.graph,
-          images: Math.min(identity.images, config.batchSize),
+          images,
+          features: features && judge && { weight: features.weight, network: judge.graph },
         },
     });
     const starts = { unet: networks.unet.weights, encoder: networks.projection.weights };
-    const hashes: Record<string, string> = { autoencoder: vae, ...(recogniser && { recogniser: recogniser.sha256 }) };
+    const hashes: Record<string, string> = {
+      autoencoder: vae,
+      ...(recogniser && { recogniser: recogniser.sha256 }),
+      ...(judge && { features: judge.sha256 }),
+    };
     for (const [name, file] of Object.entries(starts)) if (file) hashes[name] = await hashFile(file.path, "sha256");
     return { task, method, hashes };
   });
@@ -242,10 +252,14 @@ function makeWeights(config: RunConfig & { readonly lora?: BaseConfig["lora"] })
 /** An imported network that takes one batch of images. */
 async function importNetwork(
   source: string,
-  shape: readonly number[],
+  shapeOf: (declared: Dims) => Dims,
 ): Promise<{ graph: GraphInterface; sha256: string }> {
-  const { path, sha256 } = await resolveFile(source);
-  const bytes = await readFile(path);
+  const file = await resolveFile(source);
+  const { model, sha256 } = isTfjsManifest(file.path)
+    ? await loadTfjsNetwork(file, () => ({}))
+    : { model: { bytes: await readFile(file.path) }, sha256: file.sha256 };
+  const { bytes } = model;
   const [first] = importOnnx(bytes).inputs;
-  return { graph: importOnnx(bytes, { inputShapes: { [first?.name ?? ""]: shape } }), sha256 };
+  const inputShapes = first && { [first.name as string]: shapeOf(first.shape) };
+  return { graph: importOnnx(bytes, { inputShapes }), sha256 };
 }

@@ -6,6 +6,7 @@ import { substitute } from "../../src/graph/substitute.js";
 import type { Value } from "../../src/graph/value.js";
 import { Weights } from "../../src/graph/weights.js";
 import { AdversarialLoss } from "../../src/train/adversarial-loss.js";
+import { levelOf, predictClean } from "../../src/train/predictions.js";
 import { expectClose } from "../support/close.js";
 import { Feeds, need, readTensors } from "../support/fixtures.js";
 
@@ -28,10 +29,11 @@ it("is two losses in one: the discriminator's of what is made, and the network's
     },
   });
   const prediction = feed("prediction");
+  const [latents, level] = [feed("latents"), levelOf(feed("adversarialSignal"))];
+  const cleanOf = (output: Value) => predictClean("v_prediction", latents, output, level);
   const subject = {
-    latents: feed("latents"),
-    prediction,
-    target: feed("target"),
+    predicted: cleanOf(prediction),
+    photo: cleanOf(feed("target")),
     faceEmbedding: feed("faceEmbedding"),
   };
   const loss = new AdversarialLoss({ weight: 0.25, widths: [16, 24], noise: 0.5 }, schedule, subject, weights);
