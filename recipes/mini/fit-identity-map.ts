@@ -40,6 +40,8 @@ if (source === undefined || out === undefined || folders.length === 0)
 
 /** Numbers of the map, squares, and the linear regression's penalty as a share of the mean variance of a feature. */
 const [rank, squares, penalty] = [40, 256, 1e-3];
+/** Penalty of the kernel regression. */
+const kernelPenalty = 3;
 /** Vectors of persons are at most as long as those of this share of the faces with the model's own prompt. */
 const withinLimit = 0.99;
 /** Root mean square of the second layer's weights for the squares. */
@@ -65,7 +67,11 @@ for (const [i, folder] of folders.entries()) await addDataset(folder, prompts[i]
 const own = faces.filter(({ tokens }) => isOwn(tokens));
 if (own.length === 0) throw new Error("no dataset has the model's own prompt");
 console.error(`regression of the latents of ${own.length} faces`);
-const ridge = await fitKernelRidge(products, rows(own.map(({ embedding }) => embedding)), rows(latents), rank);
+const ridge = await fitKernelRidge(products, rows(own.map(({ embedding }) => embedding)), rows(latents), {
+  rank,
+  penalty: kernelPenalty,
+});
+const predict = await predictorOf(ridge);
 const projections = await mostUsefulProjections(ridge, squares);
 console.error(`linear regression, ${batches} times ${batch} faces`);
 const { down, up } = await fitFeatures();
@@ -85,6 +91,14 @@ async function encoderOf() {
     const tokens = tensor("i64", [prompts.length, prompt.tokens.length], BigInt64Array.from(prompts.flat(), BigInt));
     return (await session.run({ tokens, faceEmbedding })).person as Tensor<"f32">;
   };
+}
+
+async function predictorOf(ridge: KernelRidge) {
+  const embeddings = input("embeddings", "f32", ["batch", embeddingSize]);
+  const session = await Session.load(
+    exportOnnx({ inputs: [embeddings], outputs: { components: ridge.predict(embeddings) } }),
+  );
+  return async (of: Tensor<"f32">) => (await session.run({ embeddings: of })).components as Tensor<"f32">;
 }
 
 /** Adds a dataset's faces, and the latents of those with the model's own prompt, relative to their mean. */
@@ -136,7 +150,7 @@ async function fitFeatures() {
     const chosen = rng.randint(0, faces.length, [batch]).data;
     const drawn = i % 2 === 0 ? rows(Array.from(chosen, (at) => faces[Number(at)]!.embedding)) : drawAround(rng);
     const tokens = Array.from(chosen, (at) => faces[Number(at)]!.tokens);
-    await add(await featuresOf(tokens, drawn), await ridge.predict(drawn), 1);
+    await add(await featuresOf(tokens, drawn), await predict(drawn), 1);
   }
   const nobody = await featuresOf([prompt.unconditional], f32([1, embeddingSize], new Float32Array(embeddingSize)));
   const moments = xx.slice();

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { exportOnnx } from "../../src/graph/export.js";
+import { input } from "../../src/graph/value.js";
+import { Session } from "../../src/runtime/session.js";
 import { TorchGenerator } from "../../src/tensor/random.js";
 import { f32, type Tensor } from "../../src/tensor/tensor.js";
 import { fitKernelRidge, type KernelRidge } from "./kernel-ridge.js";
@@ -31,6 +34,7 @@ describe("fitKernelRidge", () => {
   let y: Tensor<"f32">;
   let products: Products;
   let ridge: KernelRidge;
+  let session: Session;
 
   beforeAll(async () => {
     // Three components, one of them quadratic, and a little noise.
@@ -53,9 +57,12 @@ describe("fitKernelRidge", () => {
     }
     y = f32([people, outputs], values);
     products = await Products.load();
-    ridge = await fitKernelRidge(products, x, y, rank);
+    ridge = await fitKernelRidge(products, x, y, { rank, penalty: 3 });
+    const faces = input("faces", "f32", ["batch", size]);
+    session = await Session.load(exportOnnx({ inputs: [faces], outputs: { components: ridge.predict(faces) } }));
   });
-  afterAll(() => products.release());
+  afterAll(() => Promise.all([products.release(), session.release()]));
+  const predict = async (faces: Tensor<"f32">) => (await session.run({ faces })).components as Tensor<"f32">;
 
   it("predicts what the regression in closed form does", async () => {
     const gram = Float64Array.from({ length: people ** 2 }, (_, i) =>
@@ -72,7 +79,7 @@ describe("fitKernelRidge", () => {
     const penalized = centred.slice();
     for (let i = 0; i < people; i++) penalized[i * (people + 1)]! += (3 * trace) / people;
     const alpha = solveSymmetric(penalized, people, Float64Array.from(y.data), outputs);
-    const found = await ridge.predict(others);
+    const found = await predict(others);
     for (let n = 0; n < 5; n++) {
       for (let o = 0; o < outputs; o++) {
         let expected = 0;
@@ -86,7 +93,7 @@ describe("fitKernelRidge", () => {
   });
 
   it("gives components of mean 0 and variance 1", async () => {
-    const { data } = await ridge.predict(x);
+    const { data } = await predict(x);
     for (let k = 0; k < rank; k++) {
       const component = data.filter((_, i) => i % rank === k);
       expect(component.reduce((a, b) => a + b) / people).toBeCloseTo(0, 2);
@@ -99,8 +106,8 @@ describe("fitKernelRidge", () => {
       others.shape,
       others.data.map((value) => -value),
     );
-    const [found, turned] = [await ridge.predict(others), await ridge.predict(opposite)];
-    const middle = await ridge.predict(f32([1, size], new Float32Array(size)));
+    const [found, turned] = [await predict(others), await predict(opposite)];
+    const middle = await predict(f32([1, size], new Float32Array(size)));
     const length = (k: number) => Math.hypot(...ridge.basis.data.subarray(k * outputs, (k + 1) * outputs));
     let k = 0;
     for await (const form of ridge.quadraticForms()) {

@@ -169,8 +169,15 @@ const diffusion = {
           images: count.default(4),
           /** Only timesteps below this. */
           belowTimestep: count.default(250),
-          /** What another face network sees in the prediction joins in, compared with what it sees in the photo. */
-          features: z.strictObject({ network: onnx, weight: z.number().positive() }).optional(),
+          /** What another face network sees in the prediction joins in. */
+          features: z
+            .strictObject({
+              network: onnx,
+              weight: z.number().positive(),
+              /** Says of an embedding what the network should see. Without it: what the network sees in the photo. */
+              expected: onnx.optional(),
+            })
+            .optional(),
           /** Look at images that the model has begun itself, in so many steps from noise, not at photos with noise. */
           own: z
             .strictObject({

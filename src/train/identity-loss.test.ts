@@ -124,8 +124,8 @@ it("looks at images that the network has begun, with the gradient of the last ev
 
 it("compares what another network sees in the prediction and in the photo", async () => {
   const sizePx = 20;
-  const crops = input("faces", "f32", [2 * images, 3, sizePx, sizePx]);
-  const rows = reshape(reduceMean(crops, { axes: [3] }), [2 * images, 3 * sizePx]);
+  const crops = input("faces", "f32", [images, 3, sizePx, sizePx]);
+  const rows = reshape(reduceMean(crops, { axes: [3] }), [images, 3 * sizePx]);
   const features = { network: { inputs: [crops], outputs: { descriptor: rows } }, weight: 2 };
   const [plain, loss] = [identityLoss(), identityLoss({ features })];
   const given = loss.makeInputs([100, 900, 300, 50], faces, new TorchGenerator(3));

@@ -2,10 +2,11 @@ import type { NoiseSchedule } from "../diffusion/schedule.js";
 import type { GraphInterface } from "../graph/export.js";
 import { stopGradient } from "../graph/gradients/index.js";
 import { add, mul, reduceMean, reshape, slice } from "../graph/operators/index.js";
+import { substitute } from "../graph/substitute.js";
 import { input, size, type Value } from "../graph/value.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
-import { arcFaceInFfhq, faceBoxInFfhq, featureDistance, identityDistance, resample } from "./losses.js";
+import { arcFaceInFfhq, cosineDistance, faceBoxInFfhq, identityDistance, resample } from "./losses.js";
 import { ddimStep, levelOf, type NoiseLevel, predictClean, requireCleanInNoise } from "./predictions.js";
 
 export interface IdentityLossOptions {
@@ -14,10 +15,18 @@ export interface IdentityLossOptions {
   /** How many images of the batch are looked at. */
   readonly images: number;
   readonly belowTimestep: number;
-  /** Another network of faces, input [2 images, 3, S, S], RGB from 0 to 255; it compares predictions with the photos. */
-  readonly features?: { readonly network: GraphInterface; readonly weight: number } | undefined;
+  /** What another network sees in the predictions joins in. */
+  readonly features?: FeatureLossOptions | undefined;
   /** Images that the network itself begins are looked at. Absent: photos with noise are. */
   readonly own?: OwnImages | undefined;
+}
+
+export interface FeatureLossOptions {
+  /** Input [images, 3, S, S], RGB from 0 to 255; output [images, D]. */
+  readonly network: GraphInterface;
+  readonly weight: number;
+  /** What the network should see in a face, from its embedding: [images, E] to [images, D]. Absent: what it sees in the photo. */
+  readonly expected?: GraphInterface | undefined;
 }
 
 export interface OwnImages {
@@ -88,9 +97,11 @@ export class IdentityLoss {
       this.loss = mul(identity, options.weight);
       return;
     }
-    const sizePx = size(features.network.inputs[0] as Value, 2);
-    const seen = (image: Value) => mul(add(resample(image, faceBoxInFfhq, sizePx), 1), 127.5);
-    const difference = mean(featureDistance(features.network, seen(decoded), seen(decode(first(batch.photo)))));
+    const { network, expected } = features;
+    const sizePx = size(network.inputs[0] as Value, 2);
+    const see = (image: Value) => applied(network, mul(add(resample(image, faceBoxInFfhq, sizePx), 1), 127.5));
+    const wanted = expected ? applied(expected, faces) : see(decode(first(batch.photo)));
+    const difference = mean(cosineDistance(see(decoded), stopGradient(wanted)));
     this.metrics = { identity, features: difference };
     this.loss = add(mul(identity, options.weight), mul(difference, features.weight));
   }
@@ -191,6 +202,11 @@ function withDrawn(
     );
   }
   return f32([images, size], shown);
+}
+
+/** The output of a network with one input and one output, whose weights are frozen. */
+function applied({ inputs: [placeholder], outputs }: GraphInterface, operand: Value): Value {
+  return substitute(Object.values(outputs), new Map([[placeholder as Value, operand]]))[0] as Value;
 }
 
 /** The noise level of row `i` of factors of the clean latents. */

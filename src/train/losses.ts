@@ -1,6 +1,5 @@
 import { CheckpointError } from "../errors.js";
 import type { GraphInterface } from "../graph/export.js";
-import { stopGradient } from "../graph/gradients/index.js";
 import {
   abs,
   add,
@@ -88,7 +87,7 @@ function unitChannels(features: Value): Value {
  * @param recogniser one input [1, 3, 112, 112], one output [1, E], as many are exported with a batch of one in their
  *                   shapes, so that it is put in once for each image; its weights are frozen
  * @param crops      float [N, 3, 112, 112] in [-1, 1], ArcFace-aligned
- * @param embeddings float [N, E], unit norm
+ * @param embeddings float [N, E]
  * @returns          float [N]
  */
 export function identityDistance(recogniser: GraphInterface, crops: Value, embeddings: Value): Value {
@@ -96,25 +95,17 @@ export function identityDistance(recogniser: GraphInterface, crops: Value, embed
   const images = split(crops, Array<number>(size(crops, 0)).fill(1), 0);
   const seen = images.map((crop) => substitute([output as Value], new Map([[recogniser.inputs[0] as Value, crop]])));
   const found = concat(seen.flat(), 0);
-  const length = sqrt(add(reduceSum(mul(found, found), { axes: [1] }), 1e-12));
-  return sub(1, div(reduceSum(mul(found, embeddings), { axes: [1] }), length));
+  return cosineDistance(found, embeddings);
 }
 
 /**
- * One minus the cosine between what a network sees in two images of a person.
- * Source: as {@link identityDistance}, with another photo's features in place of the embedding.
- * @param network one input [2 N, 3, S, S], one output [2 N, E]; its weights are frozen
- * @param a       float [N, 3, S, S] as the network takes it, and b like it, which gets no gradient
- * @returns       float [N]
+ * One minus the cosine of rows.
+ * @param a float [N, E], and b like it
+ * @returns float [N]
  */
-export function featureDistance(network: GraphInterface, a: Value, b: Value): Value {
-  const [output] = Object.values(network.outputs);
-  const count = size(a, 0);
-  const both = substitute([output as Value], new Map([[network.inputs[0] as Value, concat([a, stopGradient(b)], 0)]]));
-  const [found, wanted] = split(both[0] as Value, [count, count], 0) as [Value, Value];
+export function cosineDistance(a: Value, b: Value): Value {
   const dot = (x: Value, y: Value) => reduceSum(mul(x, y), { axes: [1] });
-  const lengths = mul(dot(found, found), dot(wanted, wanted));
-  return sub(1, div(dot(found, wanted), sqrt(add(lengths, 1e-12))));
+  return sub(1, div(dot(a, b), sqrt(add(mul(dot(a, a), dot(b, b)), 1e-12))));
 }
 
 /** A square part of an image, in shares of its side. */

@@ -155,7 +155,9 @@ function trainDiffusion(
     const recogniser = identity && (await importNetwork(identity.recogniser, () => [1, 3, 112, 112]));
     const images = Math.min(identity?.images ?? 0, config.batchSize);
     const features = identity?.features;
-    const judge = features && (await importNetwork(features.network, ([, ...image]) => [2 * images, ...image]));
+    const all = ([, ...each]: Dims): Dims => [images, ...each];
+    const judge = features && (await importNetwork(features.network, all));
+    const expected = features?.expected === undefined ? undefined : await importNetwork(features.expected, all);
     const known = dataset.index.embeddings.recogniser;
     if (recogniser && recogniser.sha256 !== known.sha256) {
       throw new InputError(
@@ -174,7 +176,7 @@ function trainDiffusion(
           ...identity,
           recogniser: recogniser.graph,
           images,
-          features: features && judge && { weight: features.weight, network: judge.graph },
+          features: features && judge && { ...features, network: judge.graph, expected: expected?.graph },
         },
     });
     const starts = { unet: networks.unet.weights, encoder: networks.projection.weights };
@@ -182,6 +184,7 @@ function trainDiffusion(
       autoencoder: vae,
       ...(recogniser && { recogniser: recogniser.sha256 }),
       ...(judge && { features: judge.sha256 }),
+      ...(expected && { expected: expected.sha256 }),
     };
     for (const [name, file] of Object.entries(starts)) if (file) hashes[name] = await hashFile(file.path, "sha256");
     return { task, method, hashes };
