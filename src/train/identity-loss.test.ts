@@ -3,7 +3,7 @@ import { expectClose } from "../../test/support/close.js";
 import { createNoiseSchedule } from "../diffusion/schedule.js";
 import { exportOnnx } from "../graph/export.js";
 import { gradients } from "../graph/gradients/index.js";
-import { add, div, mul, reduceMean, reduceSum, reshape, slice, sqrt, sub } from "../graph/operators/index.js";
+import { add, div, matmul, mul, reduceMean, reduceSum, reshape, slice, sqrt, sub } from "../graph/operators/index.js";
 import { constant, input, size, type Value } from "../graph/value.js";
 import { Session } from "../runtime/session.js";
 import { TorchGenerator } from "../tensor/random.js";
@@ -122,26 +122,30 @@ it("looks at images that the network has begun, with the gradient of the last ev
   expectClose(found.slope, wanted.slope as Tensor, 1e-4);
 });
 
-it("compares what another network sees in the prediction and in the photo", async () => {
+it.each(["photo", "embedding"] as const)("compares what another network sees with what the %s tells", async (by) => {
   const sizePx = 20;
   const crops = input("faces", "f32", [images, 3, sizePx, sizePx]);
   const rows = reshape(reduceMean(crops, { axes: [3] }), [images, 3 * sizePx]);
-  const features = { network: { inputs: [crops], outputs: { descriptor: rows } }, weight: 2 };
+  const network = { inputs: [crops], outputs: { descriptor: rows } };
+  const embedding = input("embedding", "f32", [images, 3]);
+  const tell = (of: Value) => matmul(of, constant(new TorchGenerator(9).randn([3, 3 * sizePx])));
+  const expected = { inputs: [embedding], outputs: { expected: tell(embedding) } };
+  const features = { network, weight: 2, ...(by === "embedding" && { expected }) };
   const [plain, loss] = [identityLoss(), identityLoss({ features })];
   const given = loss.makeInputs([100, 900, 300, 50], faces, new TorchGenerator(3));
-  const descriptor = (image: Value) => {
-    const first = slice(image, 0, 0, images);
-    const seen = mul(add(resample(first, faceBoxInFfhq, sizePx), 1), 127.5);
+  const first = (of: Value) => slice(of, 0, 0, images);
+  const see = (image: Value) => {
+    const seen = mul(add(resample(first(image), faceBoxInFfhq, sizePx), 1), 127.5);
     return reshape(reduceMean(seen, { axes: [3] }), [images, 3 * sizePx]);
   };
   const random = (seed: number) => constant(new TorchGenerator(seed).randn([4, ...shape]));
-  const [found, wanted] = [descriptor(mul(random(1), w)), descriptor(random(2))];
+  const found = see(mul(random(1), w));
+  const wanted = by === "photo" ? see(random(2)) : tell(first(constant(faces)));
   const dot = (a: Value, b: Value) => reduceSum(mul(a, b), { axes: [1] });
   const cosine = div(dot(found, wanted), sqrt(mul(dot(found, found), dot(wanted, wanted))));
   const apart = reduceMean(mul(sub(1, cosine), constant(f32([images], [1, 0, 0]))));
-  const expectedLoss = add(plain.loss, mul(apart, 2));
   const here = await evaluate(loss.inputs, loss.loss, given);
-  const there = await evaluate(plain.inputs, expectedLoss, given);
+  const there = await evaluate(plain.inputs, add(plain.loss, mul(apart, 2)), given);
   expectClose(here.loss, there.loss as Tensor, 1e-5);
   expectClose(here.slope, there.slope as Tensor, 1e-4);
 });
