@@ -142,7 +142,8 @@ it.each(["photo", "embedding"] as const)("compares what another network sees wit
   const found = see(mul(random(1), w));
   const wanted = by === "photo" ? see(random(2)) : tell(first(constant(faces)));
   const dot = (a: Value, b: Value) => reduceSum(mul(a, b), { axes: [1] });
-  const cosine = div(dot(found, wanted), sqrt(mul(dot(found, found), dot(wanted, wanted))));
+  // Of nobody, whose embedding is 0, an embedding tells nothing.
+  const cosine = div(dot(found, wanted), sqrt(add(mul(dot(found, found), dot(wanted, wanted)), 1e-12)));
   const apart = reduceMean(mul(sub(1, cosine), constant(f32([images], [1, 0, 0]))));
   const here = await evaluate(loss.inputs, loss.loss, given);
   const there = await evaluate(plain.inputs, add(plain.loss, mul(apart, 2)), given);
