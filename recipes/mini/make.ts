@@ -28,11 +28,15 @@ const derived = [
   { name: "photo-studio", from: ["backdrop", "photo"], options: ["--seed", "7"] },
 ] as const;
 const dataOf = (sets: readonly { name: string }[]) => sets.flatMap(({ name }) => ["--data", at(name)]);
-const train = (method: string, name: string, sets: readonly { name: string }[], ...options: string[]) =>
+function train(method: string, name: string, sets: readonly { name: string }[], ...options: string[]) {
+  // Recipes name what other steps made as it lies in the working directory.
+  const recipe = at(`${name}.json`);
+  writeFileSync(recipe, readFileSync(recipePath(name), "utf8").replaceAll('"file:', `"file:${out}/`));
   arc2face(
-    ...["train", method, "--config", recipePath(name), ...dataOf(sets), "--out", at(name), ...options],
+    ...["train", method, "--config", recipe, ...dataOf(sets), "--out", at(name), ...options],
     ...(existsSync(at(name, "run.json")) ? ["--resume"] : []),
   );
+}
 
 for (const { name, options } of datasets) {
   if (existsSync(at(name, "dataset.json"))) continue;
@@ -64,7 +68,7 @@ for (const { name, from, options } of derived) {
 /**
  * The generated portraits are left out from then on: two in three are of women, and half of all look younger than 27. People of all ages
  * before the backdrop of the studio take their place.
- * `identity.json` and `distill.json` have the pseudo-prompts of these in this order.
+ * `identity.json`, `own-images.json` and `distill.json` have the pseudo-prompts of these in this order.
  */
 const people = [...datasets.filter(({ name }) => name !== "generated"), ...derived];
 if (!existsSync(at("identity", "run.json"))) {
@@ -73,10 +77,12 @@ if (!existsSync(at("identity", "run.json"))) {
 const mapped = at("start-with-map");
 if (!existsSync(mapped)) script("fit-identity-map", start, mapped, ...people.map(({ name }) => at(name)));
 train("arc2face", "identity", people, "--start", mapped);
+if (!existsSync(at("features", "seen.onnx"))) script("fit-features", at("features"), at("ffhq"));
+train("arc2face", "own-images", people, "--start", at("identity", "model"));
 
 const model = at("mini");
 rmSync(model, { recursive: true, force: true });
-cpSync(at("identity", "model"), model, { recursive: true });
+cpSync(at("own-images", "model"), model, { recursive: true });
 const manifest = join(model, "arc2face.json");
 const licence = "Research only: trained on FFHQ (CC BY-NC-SA 4.0) and on generated portraits";
 writeFileSync(manifest, `${JSON.stringify({ ...JSON.parse(readFileSync(manifest, "utf8")), licence }, null, 2)}\n`);

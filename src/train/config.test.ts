@@ -10,6 +10,7 @@ const methods: Record<string, Method> = {
   "mini/decoder.json": "autoencoder",
   "mini/distill.json": "distill",
   "mini/identity.json": "arc2face",
+  "mini/own-images.json": "arc2face",
   "overfit.json": "base",
   "webface.json": "arc2face",
   "finetune.json": "arc2face",
