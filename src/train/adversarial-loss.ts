@@ -6,7 +6,7 @@ import { Weights } from "../graph/weights.js";
 import { discriminator } from "../models/discriminator.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
-import type { JudgedBatch } from "./identity-loss.js";
+import type { JudgedBatch, MadeImages } from "./judged.js";
 import { requireCleanInNoise } from "./predictions.js";
 
 export interface AdversarialLossOptions {
@@ -18,18 +18,10 @@ export interface AdversarialLossOptions {
   readonly noise: number;
 }
 
-/** What is judged: predictions and the photos that they should be; all float [N, C, H, W], clean, but the embeddings. */
+/** What is judged. */
 export interface AdversarialLossSubject extends JudgedBatch {
   /** Images that the network has made of noise, of which there are at most N. */
-  readonly own?: OwnImages | undefined;
-}
-
-/** What a network makes of nothing but noise and a person. */
-export interface OwnImages {
-  /** Clean latents, float [M, C, H, W]; a gradient goes through the last evaluation. */
-  readonly clean: Value;
-  /** Whom they should show, float [M, E]. */
-  readonly faceEmbedding: Value;
+  readonly own?: MadeImages | undefined;
 }
 
 /**
@@ -39,7 +31,8 @@ export interface OwnImages {
  * Both losses are one scalar: the discriminator sees predictions without a way back to the network, and the network is judged by a
  * discriminator without a way back to its weights.
  * Source: Sauer 2023 (ADD), §3.1, on latents as in Sauer 2024 (LADD); the loss is that of pairs, Jolicoeur-Martineau 2018, eq. 6: each prediction
- * against its own photo; noise on what is judged: Arjovsky & Bottou 2017, §3.
+ * against its own photo, what the network made of noise, as in sampling (Yin 2024, DMD2, §4.5), against the batch's first ones; noise on
+ * what is judged: Arjovsky & Bottou 2017, §3.
  */
 export class AdversarialLoss {
   readonly inputs: readonly Value[];

@@ -153,6 +153,9 @@ it.each(["photo", "embedding"] as const)("compares what another network sees wit
 
 it("draws faces of nobody with the mean and the covariance of the batch", () => {
   const loss = identityLoss({ images: 8, own: { steps: 1, drawnShare: 1 } });
+  const half = identityLoss({ own: { steps: 1, drawnShare: 1 } }).makeInputs([], faces, new TorchGenerator(2));
+  // Who is left out for guidance stays so: the prompt is that of nobody.
+  expect(Array.from(half.identityFaces?.data.slice(6) as Float32Array)).toEqual([0, 0, 0]);
   const rng = new TorchGenerator(7);
   const batch = rng.randn([8, 3]).data.map((value, i) => (i % 3 === 0 ? 3 + value / 4 : value / 8));
   const draws = Array.from({ length: 250 }, () => loss.makeInputs([], f32([8, 3], batch), rng));
@@ -169,6 +172,13 @@ it("draws faces of nobody with the mean and the covariance of the batch", () => 
     expect(mean(column(drawn, j)) * 3).toBeCloseTo(mean(column(batch, j)), 1);
     expect(spread(column(drawn, j)) * 3).toBeCloseTo(spread(column(batch, j)) * Math.sqrt(8 / 7), 1);
   }
+});
+
+it("refuses to compare people who are nobody with photos", () => {
+  const faces = input("faces", "f32", [images, 3, 4, 4]);
+  const network = { inputs: [faces], outputs: { descriptor: reshape(faces, [images, 48]) } };
+  const own = { steps: 1, drawnShare: 0.5 };
+  expect(() => identityLoss({ own, features: { network, weight: 1 } })).toThrow(/no photos; give expected/);
 });
 
 it("refuses to begin from noise where the network could not", () => {

@@ -1,4 +1,5 @@
 import type { NoiseSchedule } from "../diffusion/schedule.js";
+import { InputError } from "../errors.js";
 import type { GraphInterface } from "../graph/export.js";
 import { stopGradient } from "../graph/gradients/index.js";
 import { add, mul, reduceMean, reshape, slice } from "../graph/operators/index.js";
@@ -6,6 +7,7 @@ import { substitute } from "../graph/substitute.js";
 import { input, size, type Value } from "../graph/value.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
+import type { JudgedBatch, MadeImages } from "./judged.js";
 import { arcFaceInFfhq, cosineDistance, faceBoxInFfhq, identityDistance, resample } from "./losses.js";
 import { ddimStep, levelOf, type NoiseLevel, predictClean, requireCleanInNoise } from "./predictions.js";
 
@@ -36,14 +38,6 @@ export interface OwnImages {
   readonly drawnShare: number;
 }
 
-/** Predictions and the photos that they should be; all float [N, C, H, W], clean, but the embeddings. */
-export interface JudgedBatch {
-  readonly predicted: Value;
-  readonly photo: Value;
-  /** Whom they show, float [N, E]. */
-  readonly faceEmbedding: Value;
-}
-
 /** What the loss looks at. */
 export interface IdentityLossSubject {
   /** [C, H, W] */
@@ -72,9 +66,9 @@ export class IdentityLoss {
   /** float [] each: the distances without their weights. */
   readonly metrics: { readonly identity: Value; readonly features?: Value };
   /** The network's own images that were looked at, if any. */
-  readonly own: { readonly clean: Value; readonly faceEmbedding: Value } | undefined;
+  readonly own: MadeImages | undefined;
 
-  /** @throws InputError if the model's own images cannot begin from pure noise */
+  /** @throws InputError if the model's own images cannot begin from pure noise, or there are no photos to compare them with */
   constructor(
     private readonly options: IdentityLossOptions,
     private readonly schedule: NoiseSchedule,
@@ -98,6 +92,11 @@ export class IdentityLoss {
       return;
     }
     const { network, expected } = features;
+    if (own && own.drawnShare > 0 && !expected) {
+      throw new InputError(
+        "loss.identity.features: of people who are nobody there are no photos; give expected, or set own.drawnShare to 0",
+      );
+    }
     const sizePx = size(network.inputs[0] as Value, 2);
     const see = (image: Value) => applied(network, mul(add(resample(image, faceBoxInFfhq, sizePx), 1), 127.5));
     const wanted = expected ? applied(expected, faces) : see(decode(first(batch.photo)));
@@ -168,7 +167,7 @@ export class IdentityLoss {
 }
 
 /**
- * The first of a batch's embeddings, a share of them replaced by draws from the Gaussian with the batch's mean and covariance,
+ * The first of a batch's embeddings, a share of those that are not 0 replaced by draws from the Gaussian with the batch's mean and covariance,
  * brought to length 1.
  */
 function withDrawn(
@@ -187,7 +186,8 @@ function withDrawn(
   );
   const shown = data.slice(0, images * size);
   for (let i = 0; i < images; i++) {
-    if (!isDrawn[i] || known.length < 2) continue;
+    const isNobody = shown.subarray(i * size, (i + 1) * size).every((value) => value === 0);
+    if (!isDrawn[i] || isNobody || known.length < 2) continue;
     const drawn = mean.map((value, j) => {
       const moved = known.reduce(
         (sum, face, k) => sum + (factors[i * count + k] as number) * ((face[j] as number) - value),
