@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -7,6 +7,9 @@ import { fixture } from "../../test/support/fixtures.js";
 import { tinyAutoencoder, tinyRecipe, writeDataset } from "../../test/support/training.js";
 import { Dataset } from "../data/dataset.js";
 import { encodeLatents } from "../data/encode-latents.js";
+import { exportOnnx, type GraphInterface } from "../graph/export.js";
+import { concat, mul, reduceMean, slice } from "../graph/operators/index.js";
+import { input, type Value } from "../graph/value.js";
 import { hashFile } from "../hub/hash.js";
 import { Arc2Face, type LoadOptions } from "../pipeline/arc2face.js";
 import { type ModelFolder, openAutoencoder, openModelFolder } from "../pipeline/model-folder.js";
@@ -34,9 +37,9 @@ const recipe = {
   learningRate: { peak: 1e-2 },
   samples: { count: 2, steps: 2 },
 };
-const train = (name: string, changes: object, projection: "encoder" | "mlp" = "encoder") =>
+const train = (name: string, changes: object, projection: "encoder" | "mlp" = "encoder", datasets = [data]) =>
   trainArc2Face(parseTrainConfig("arc2face", { ...recipe, ...changes }, "recipe"), projection, start, {
-    data: [data],
+    data: datasets,
     out: join(folder, name),
     resume: false,
     version: "test",
@@ -81,6 +84,41 @@ describe("train arc2face", () => {
     expect([...after.entries.keys()].sort()).toEqual([...start.unet.weights.entries.keys()].sort());
     const lora = { rank: 2, alpha: 6, match: ["unet.*.to_q.weight"] };
     await expect(train("adversarial-lora", { loss, lora })).rejects.toThrow(/loss\.adversarial: with lora/);
+  });
+
+  it("looks at its own images, of nobody too, as a recogniser and another network see them", async () => {
+    const file = async (name: string, graph: GraphInterface) => {
+      const path = join(folder, `${name}.onnx`);
+      await writeFile(path, exportOnnx(graph).bytes);
+      return { source: `file:${path}`, sha256: await hashFile(path, "sha256") };
+    };
+    const colours = (faces: Value) => reduceMean(faces, { axes: [2, 3] });
+    const crop = input("crop", "f32", ["batch", 3, 112, 112]);
+    const embedding = concat([colours(crop), mul(colours(crop), 2)], 1);
+    const recogniser = await file("recogniser", { inputs: [crop], outputs: { embedding } });
+    const faces = input("faces", "f32", ["batch", 3, 24, 24]);
+    const network = await file("seen", { inputs: [faces], outputs: { seen: colours(faces) } });
+    const of = input("embedding", "f32", ["batch", 6]);
+    const expected = await file("expected", { inputs: [of], outputs: { expected: slice(of, 1, 0, 3) } });
+    const own = join(folder, "data-own");
+    const vae = fixture("tiny/vae/diffusion_pytorch_model.safetensors");
+    await writeDataset(own, { latentShape: [4, 4, 4], vae, recogniser: { name: "tiny", sha256: recogniser.sha256 } });
+    const features = { network: network.source, expected: expected.source, weight: 1 };
+    const config = {
+      schedule: { prediction: "v_prediction", zeroTerminalSnr: true },
+      loss: {
+        identity: { recogniser: recogniser.source, weight: 1, own: { steps: 2, drawnShare: 0.5 }, features },
+        adversarial: { weight: 0.1, widths: [8, 16] },
+      },
+    };
+    const { model } = await train("own", config, "encoder", [own]);
+    const run = JSON.parse(await readFile(join(folder, "own", "run.json"), "utf8"));
+    expect(run.hashes).toMatchObject({ features: network.sha256, expected: expected.sha256 });
+    const [line] = (await readFile(join(folder, "own", "log.jsonl"), "utf8")).split("\n");
+    const { identity, features: apart } = JSON.parse(line as string);
+    for (const distance of [identity, apart]) expect(distance).toBeGreaterThan(0);
+    expect(await generate(model as string)).toHaveLength(16 * 16 * 3);
+    await expect(train("strangers", config)).rejects.toThrow(/embeddings are of none .* not of this recogniser/);
   });
 
   it("trains the paper's MLP in the encoder's place", async () => {
