@@ -1,7 +1,9 @@
 import { InputError } from "../../src/errors.js";
+import { exportOnnx } from "../../src/graph/export.js";
 import { add, matmul, mul, product, sub } from "../../src/graph/operators/index.js";
-import { constant, type Value } from "../../src/graph/value.js";
+import { constant, input, type Value } from "../../src/graph/value.js";
 import { symmetricEigen } from "../../src/identity/symmetric-eigen.js";
+import { Session } from "../../src/runtime/session.js";
 import { TorchGenerator } from "../../src/tensor/random.js";
 import { f32, type Tensor } from "../../src/tensor/tensor.js";
 import type { Products } from "./products.js";
@@ -46,7 +48,7 @@ export async function fitKernelRidge(
   { rank, penalty }: KernelRidgeOptions,
 ): Promise<KernelRidge> {
   const [n = 0] = x.shape;
-  const kernel = kernelOf(await products.withTransposed(x, x));
+  const kernel = await gramOf(x);
   const means = centre(kernel.data, n);
   let trace = 0;
   for (let i = 0; i < n; i++) trace += kernel.data[i * n + i]!;
@@ -60,8 +62,7 @@ export async function fitKernelRidge(
   const atMean = columnSums(weights, (value, i) => value * means[Math.floor(i / rank)]!);
   return {
     predict(embeddings) {
-      const cosines = product(embeddings, constant(x), { transB: true });
-      const scores = matmul(add(cosines, mul(square, mul(cosines, cosines))), constant(weights));
+      const scores = matmul(kernelOf(embeddings, constant(x)), constant(weights));
       return sub(scores, constant(f32([rank], Float32Array.from(atMean))));
     },
     basis: f32(
@@ -79,11 +80,20 @@ export async function fitKernelRidge(
   };
 }
 
-/** In place, of cosines. */
-function kernelOf(cosines: Tensor<"f32">): Tensor<"f32"> {
-  const { data } = cosines;
-  for (let i = 0; i < data.length; i++) data[i] = data[i]! + square * data[i]! ** 2;
-  return cosines;
+/** Of embeddings a [n, E] and b [m, E] of unit norm: [n, m]. */
+function kernelOf(a: Value, b: Value): Value {
+  const cosines = product(a, b, { transB: true });
+  return mul(cosines, add(1, mul(square, cosines)));
+}
+
+async function gramOf(x: Tensor<"f32">): Promise<Tensor<"f32">> {
+  const faces = input("faces", "f32", x.shape);
+  const session = await Session.load(exportOnnx({ inputs: [faces], outputs: { gram: kernelOf(faces, faces) } }));
+  try {
+    return (await session.run({ faces: x })).gram as Tensor<"f32">;
+  } finally {
+    await session.release();
+  }
 }
 
 /** Takes the means of rows and columns out of a symmetric matrix [n, n]. @returns those of the columns */
