@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { type ResolvedFile, type ResolveOptions, resolveFile } from "../hub/resolve.js";
 import { dlibResnetModel } from "../models/dlib-resnet.js";
 import { hseFaceresModel } from "../models/hse-faceres.js";
-import { mobileFaceModel } from "../models/mobileface.js";
 import { readTfjsManifest, readTfjsWeights, tfjsShards } from "../tensor/tfjs-weights.js";
 
 /** Whether a file describes a network of TensorFlow.js, whose weights lie in other files beside it. */
@@ -11,8 +10,8 @@ export function isTfjsManifest(path: string): boolean {
 }
 
 /**
- * The network whose manifest this is: HSE-FaceRes, MobileFace or dlib's face recogniser, those of this format that are known
- * here. Its weights are fetched from beside the manifest.
+ * The network whose manifest this is: HSE-FaceRes or dlib's face recogniser, those of this format that are known here. Its weights
+ * are fetched from beside the manifest.
  * @param manifest as it was resolved
  * @param optionsOf how a weight file of this name is resolved
  * @returns the graph, and a hash of the manifest and all weights together
@@ -29,12 +28,6 @@ export async function loadTfjsNetwork(manifest: ResolvedFile, optionsOf: (name: 
   const weights = new Map(
     Array.from(await readTfjsWeights(described), ([name, value]) => [name.replaceAll("/", "."), value]),
   );
-  const makeModel = makers.find(([name]) => weights.has(name))?.[1] ?? dlibResnetModel;
+  const makeModel = weights.has("conv1.convolution.merged_input") ? hseFaceresModel : dlibResnetModel;
   return { model: makeModel(weights, manifest.path), sha256: hash.digest("hex") };
 }
-
-/** What makes a network, by a weight that no other has. */
-const makers = [
-  ["conv1.convolution.merged_input", hseFaceresModel],
-  ["stage1_unit1_conv0_0_weight", mobileFaceModel],
-] as const;

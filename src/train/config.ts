@@ -176,8 +176,6 @@ const diffusion = {
               weight: z.number().positive(),
               /** Says of an embedding what the network should see. Without it: what the network sees in the photo. */
               expected: onnx.optional(),
-              /** Weight of the scatter of a person's images (`own.perPerson`), against 1 for the error of their mean. */
-              scatter: share.default(1),
             })
             .optional(),
           /** Look at images that the model has begun itself, in so many steps from noise, not at photos with noise. */
@@ -186,8 +184,6 @@ const diffusion = {
               steps: count.max(50).default(3),
               /** Share of them that are of nobody: with embeddings drawn from the distribution of the batch's. */
               drawnShare: share.default(0),
-              /** Images of each person; the batch's first people are shown. */
-              perPerson: count.default(1),
             })
             .optional(),
         })

@@ -9,7 +9,7 @@ import { Session } from "../runtime/session.js";
 import { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
 import { IdentityLoss, type IdentityLossOptions } from "./identity-loss.js";
-import { arcFaceInFfhq, identityDistance, resample, wholeImage } from "./losses.js";
+import { arcFaceInFfhq, faceBoxInFfhq, identityDistance, resample } from "./losses.js";
 
 const schedule = createNoiseSchedule({
   trainSteps: 1000,
@@ -135,7 +135,7 @@ it.each(["photo", "embedding"] as const)("compares what another network sees wit
   const given = loss.makeInputs([100, 900, 300, 50], faces, new TorchGenerator(3));
   const first = (of: Value) => slice(of, 0, 0, images);
   const see = (image: Value) => {
-    const seen = mul(add(resample(first(image), wholeImage, sizePx), 1), 127.5);
+    const seen = mul(add(resample(first(image), faceBoxInFfhq, sizePx), 1), 127.5);
     return reshape(reduceMean(seen, { axes: [3] }), [images, 3 * sizePx]);
   };
   const random = (seed: number) => constant(new TorchGenerator(seed).randn([4, ...shape]));

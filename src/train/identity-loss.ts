@@ -2,13 +2,13 @@ import type { NoiseSchedule } from "../diffusion/schedule.js";
 import { InputError } from "../errors.js";
 import type { GraphInterface } from "../graph/export.js";
 import { stopGradient } from "../graph/gradients/index.js";
-import { add, concat, div, mul, reduceMean, reshape, slice, sub } from "../graph/operators/index.js";
+import { add, mul, reduceMean, reshape, slice } from "../graph/operators/index.js";
 import { substitute } from "../graph/substitute.js";
 import { input, size, type Value } from "../graph/value.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import { f32, type Tensor } from "../tensor/tensor.js";
 import type { JudgedBatch, MadeImages } from "./judged.js";
-import { arcFaceInFfhq, identityDistance, resample, wholeImage } from "./losses.js";
+import { arcFaceInFfhq, cosineDistance, faceBoxInFfhq, identityDistance, resample } from "./losses.js";
 import { ddimStep, levelOf, type NoiseLevel, predictClean, requireCleanInNoise } from "./predictions.js";
 
 export interface IdentityLossOptions {
@@ -24,13 +24,11 @@ export interface IdentityLossOptions {
 }
 
 export interface FeatureLossOptions {
-  /** Input [images, 3, S, S], whole images, RGB from 0 to 255; output [images, D]. */
+  /** Input [images, 3, S, S], RGB from 0 to 255; output [images, D]. */
   readonly network: GraphInterface;
   readonly weight: number;
   /** What the network should see in a face, from its embedding: [images, E] to [images, D]. Absent: what it sees in the photo. */
   readonly expected?: GraphInterface | undefined;
-  /** Weight of the scatter of a person's images; that of their mean's error is 1. Needs `own.perPerson` above 1 to be below 1. */
-  readonly scatter: number;
 }
 
 export interface OwnImages {
@@ -38,8 +36,6 @@ export interface OwnImages {
   readonly steps: number;
   /** Share of them that show nobody. */
   readonly drawnShare: number;
-  /** How many are of the same person; divides the number of images. */
-  readonly perPerson: number;
 }
 
 /** What the loss looks at. */
@@ -80,18 +76,13 @@ export class IdentityLoss {
   ) {
     const { images, recogniser, features, own } = options;
     const { batch, decode } = subject;
-    if (own && images % own.perPerson !== 0) {
-      throw new InputError(
-        `loss.identity: ${images} images cannot be ${own.perPerson} of each person; let own.perPerson divide them`,
-      );
-    }
     const first = (x: Value) => slice(x, 0, 0, images);
     const weights = input("identityWeights", "f32", [images]);
     const { inputs, faces, clean } = own
       ? this.ownImages(own)
       : { inputs: [], faces: first(batch.faceEmbedding), clean: first(batch.predicted) };
     const decoded = decode(clean);
-    const mean = (distance: Value) => reduceMean(mul(distance, slice(weights, 0, 0, size(distance, 0))));
+    const mean = (distance: Value) => reduceMean(mul(distance, weights));
     const identity = mean(identityDistance(recogniser, resample(decoded, arcFaceInFfhq, 112), faces));
     this.inputs = [weights, ...inputs];
     this.own = own && { clean, faceEmbedding: faces };
@@ -107,16 +98,15 @@ export class IdentityLoss {
       );
     }
     const sizePx = size(network.inputs[0] as Value, 2);
-    const see = (image: Value) => applied(network, mul(add(resample(image, wholeImage, sizePx), 1), 127.5));
+    const see = (image: Value) => applied(network, mul(add(resample(image, faceBoxInFfhq, sizePx), 1), 127.5));
     const wanted = expected ? applied(expected, faces) : see(decode(first(batch.photo)));
-    const deviations = sub(see(decoded), stopGradient(wanted));
-    const difference = mean(groupError(deviations, own?.perPerson ?? 1, features.scatter));
+    const difference = mean(cosineDistance(see(decoded), stopGradient(wanted)));
     this.metrics = { identity, features: difference };
     this.loss = add(mul(identity, options.weight), mul(difference, features.weight));
   }
 
   /** Clean latents as the network sees them in what it has made of noise. */
-  private ownImages({ steps, perPerson }: OwnImages) {
+  private ownImages({ steps }: OwnImages) {
     const { images } = this.options;
     requireCleanInNoise("loss.identity.own", this.schedule);
     const { predictionType } = this.schedule;
@@ -125,7 +115,7 @@ export class IdentityLoss {
     const signal = input("identitySignal", "f32", timesteps.shape);
     const faces = input("identityFaces", "f32", [images, batch.faceEmbedding.shape[1] as number]);
     const noise = input("identityNoise", "f32", [images, ...latentShape]);
-    const prompts = concat(Array<Value>(perPerson).fill(slice(tokens, 0, 0, images / perPerson)), 0);
+    const prompts = slice(tokens, 0, 0, images);
     const predict = (x: Value, i: number) =>
       network(x, reshape(slice(timesteps, 0, i, i + 1), [images]), prompts, faces);
     let x: Value = noise;
@@ -150,8 +140,7 @@ export class IdentityLoss {
     );
     const shape = [images, ...this.subject.latentShape];
     const noise = f32(shape, rng.randn(shape).data);
-    const people = withDrawn(faces, images / own.perPerson, own.drawnShare, rng);
-    const shown = repeated(people, own.perPerson);
+    const shown = withDrawn(faces, images, own.drawnShare, rng);
     return {
       ...this.weightsOf(passed.at(-1) as readonly number[], shown),
       identitySignal: f32(
@@ -213,30 +202,6 @@ function withDrawn(
     );
   }
   return f32([images, size], shown);
-}
-
-/** Rows one after another, all of them `times` over. */
-function repeated({ shape: [count = 0, size = 0], data }: Tensor<"f32">, times: number) {
-  const all = new Float32Array(times * data.length);
-  for (let i = 0; i < times; i++) all.set(data, i * data.length);
-  return f32([times * count, size], all);
-}
-
-/**
- * Mean squared error of each person's images, of which their scatter may count less. The mean's part is the mean product of
- * the deviations of different images: it has no bias, whatever their number, and does not ask that images be alike.
- * @param deviations float [perPerson * people, D]: everybody's first, then everybody's second, ...
- * @returns float [people]
- */
-function groupError(deviations: Value, perPerson: number, scatter: number): Value {
-  const [images, width] = deviations.shape as readonly [number, number];
-  const each = reshape(deviations, [perPerson, images / perPerson, width]);
-  const squares = reduceMean(mul(each, each), { axes: [0, 2] });
-  if (perPerson === 1) return squares;
-  const mean = reduceMean(each, { axes: [0] });
-  const ofMean = reduceMean(mul(mean, mean), { axes: [1] });
-  const crossed = div(sub(mul(ofMean, perPerson), squares), perPerson - 1);
-  return add(mul(crossed, 1 - scatter), mul(squares, scatter));
 }
 
 /** The output of a network with one input and one output, whose weights are frozen. */

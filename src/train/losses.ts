@@ -122,7 +122,8 @@ export interface CropBox {
  */
 export const arcFaceInFfhq: CropBox = { left: 0.135, top: 0.126, side: 0.73 };
 
-export const wholeImage: CropBox = { left: 0, top: 0, side: 1 };
+/** The face with hair and chin in an FFHQ crop, as networks see it that were trained on boxes of a face detector. */
+export const faceBoxInFfhq: CropBox = { left: 0.125, top: 0.175, side: 0.75 };
 
 /**
  * Cuts out and resizes by bilinear interpolation, as two matrix products, so that gradients go through.
