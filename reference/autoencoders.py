@@ -1,7 +1,7 @@
-"""test/fixtures/autoencoders: the tiny decoder TAESD, and VAEs with the options that SD-1.5's does not use."""
+"""test/fixtures/autoencoders: TAESD, DC-AE without attention, and VAEs with the options that SD-1.5's does not use."""
 
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny
+from diffusers import AutoencoderDC, AutoencoderKL, AutoencoderTiny
 
 from checkpoint import write_json
 from weights import FIXTURES, generator, randomize, save_tensors
@@ -44,6 +44,19 @@ NO_ATTENTION = {
     "sample_size": 16,
     "mid_block_add_attention": False,
 }
+# One level that starts at full size, and one that does not; shortcuts that take means of several channels.
+DEEP = {
+    "latent_channels": 4,
+    "encoder_block_types": "ResBlock",
+    "decoder_block_types": "ResBlock",
+    "encoder_block_out_channels": [4, 8, 16],
+    "decoder_block_out_channels": [4, 8, 8],
+    "encoder_layers_per_block": [0, 1, 2],
+    "decoder_layers_per_block": [1, 2, 1],
+    "encoder_qkv_multiscales": [[], [], []],
+    "decoder_qkv_multiscales": [[], [], []],
+    "scaling_factor": 0.5,
+}
 
 
 @torch.no_grad()
@@ -51,6 +64,7 @@ def main() -> None:
     write(AutoencoderTiny, TAESD, "taesd", seed=40)
     write(AutoencoderKL, SHIFTED, "shifted", seed=41)
     write(AutoencoderKL, NO_ATTENTION, "no-attention", seed=42)
+    write(AutoencoderDC, DEEP, "dc", seed=43)
 
 
 def write(network_class: type, config: dict, name: str, seed: int) -> None:
@@ -59,7 +73,7 @@ def write(network_class: type, config: dict, name: str, seed: int) -> None:
     image = 2 * torch.rand(2, 3, 8, 16, generator=generator(seed)) - 1
     latents = 2 * torch.randn(2, channels, 4, 6, generator=generator(seed + 100))
     encoded = vae.encode(image)
-    mean = encoded.latents if network_class is AutoencoderTiny else encoded.latent_dist.mean
+    mean = encoded.latent_dist.mean if network_class is AutoencoderKL else encoded[0]
     decoded = vae.decode(latents).sample
     folder = FIXTURES / "autoencoders" / name
     write_json(folder / "config.json", {"_class_name": network_class.__name__, **config})

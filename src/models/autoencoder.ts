@@ -2,6 +2,13 @@ import { add, div, mul, sub } from "../graph/operators/index.js";
 import type { Value } from "../graph/value.js";
 import type { Weights } from "../graph/weights.js";
 import {
+  type DcAutoencoderConfig,
+  dcAutoencoderFactor,
+  decodeDc,
+  encodeDc,
+  parseDcAutoencoderConfig,
+} from "./dc-autoencoder.js";
+import {
   decodeTiny,
   encodeTiny,
   parseTinyAutoencoderConfig,
@@ -10,25 +17,33 @@ import {
 } from "./tiny-autoencoder.js";
 import { decodeLatents, encodeImage, parseVaeConfig, type VaeConfig, vaeFactor } from "./vae.js";
 
-/** What stands between pixels and latents: diffusers' AutoencoderKL, or AutoencoderTiny. */
+/** What stands between pixels and latents: one of diffusers' autoencoders. */
 export type Autoencoder =
-  | { readonly kind: "kl"; readonly config: VaeConfig }
-  | { readonly kind: "tiny"; readonly config: TinyAutoencoderConfig };
+  | { readonly kind: "AutoencoderKL"; readonly config: VaeConfig }
+  | { readonly kind: "AutoencoderTiny"; readonly config: TinyAutoencoderConfig }
+  | { readonly kind: "AutoencoderDC"; readonly config: DcAutoencoderConfig };
 
 /**
  * Checks an autoencoder's `config.json`, whose `_class_name` says which one it is (absent: AutoencoderKL).
  * @throws CheckpointError naming each key that is unknown or unsupported
  */
 export function parseAutoencoder(json: unknown, where = "VAE config"): Autoencoder {
-  const isTiny = (json as { _class_name?: unknown } | null)?._class_name === "AutoencoderTiny";
-  return isTiny
-    ? { kind: "tiny", config: parseTinyAutoencoderConfig(json, where) }
-    : { kind: "kl", config: parseVaeConfig(json, where) };
+  const name = (json as { _class_name?: unknown } | null)?._class_name;
+  if (name === "AutoencoderTiny") return { kind: name, config: parseTinyAutoencoderConfig(json, where) };
+  if (name === "AutoencoderDC") return { kind: name, config: parseDcAutoencoderConfig(json, where) };
+  return { kind: "AutoencoderKL", config: parseVaeConfig(json, where) };
 }
 
 /** Pixels per latent along one axis. */
-export function latentFactor(autoencoder: Autoencoder): number {
-  return autoencoder.kind === "tiny" ? tinyAutoencoderFactor(autoencoder.config) : vaeFactor(autoencoder.config);
+export function latentFactor({ kind, config }: Autoencoder): number {
+  switch (kind) {
+    case "AutoencoderTiny":
+      return tinyAutoencoderFactor(config);
+    case "AutoencoderDC":
+      return dcAutoencoderFactor(config);
+    case "AutoencoderKL":
+      return vaeFactor(config);
+  }
 }
 
 /**
@@ -36,20 +51,30 @@ export function latentFactor(autoencoder: Autoencoder): number {
  * @param image float [N, 3, H, W] in [-1, 1]
  * @returns mean float [N, latent_channels, H/factor, W/factor]; AutoencoderKL also has a log-variance like it
  */
-export function encode(w: Weights, autoencoder: Autoencoder, image: Value): { mean: Value; logvar?: Value } {
-  return autoencoder.kind === "tiny"
-    ? { mean: encodeTiny(w, autoencoder.config, image) }
-    : encodeImage(w, autoencoder.config, image);
+export function encode(w: Weights, { kind, config }: Autoencoder, image: Value): { mean: Value; logvar?: Value } {
+  switch (kind) {
+    case "AutoencoderTiny":
+      return { mean: encodeTiny(w, config, image) };
+    case "AutoencoderDC":
+      return { mean: encodeDc(w, config, image) };
+    case "AutoencoderKL":
+      return encodeImage(w, config, image);
+  }
 }
 
 /**
  * Decodes latents on the network's own scale.
  * @returns float [N, 3, H, W], about [-1, 1] (not clamped)
  */
-export function decode(w: Weights, autoencoder: Autoencoder, latents: Value): Value {
-  return autoencoder.kind === "tiny"
-    ? decodeTiny(w, autoencoder.config, latents)
-    : decodeLatents(w, autoencoder.config, latents);
+export function decode(w: Weights, { kind, config }: Autoencoder, latents: Value): Value {
+  switch (kind) {
+    case "AutoencoderTiny":
+      return decodeTiny(w, config, latents);
+    case "AutoencoderDC":
+      return decodeDc(w, config, latents);
+    case "AutoencoderKL":
+      return decodeLatents(w, config, latents);
+  }
 }
 
 /** Brings latents from the network's own scale to that of diffusion, which has unit variance. */

@@ -21,7 +21,7 @@ import type { TrainableWeights } from "./weights.js";
 export interface AutoencoderTaskOptions {
   readonly batchSize: number;
   readonly klWeight: number;
-  /** Standard deviation of the noise that is added to the latents of an AutoencoderTiny, which has no log-variance. */
+  /** Standard deviation of the noise that is added to the latents of an autoencoder that has no log-variance. */
   readonly latentNoise: number;
   readonly perceptual?:
     | {
@@ -108,7 +108,7 @@ export class AutoencoderTask implements TrainingTask {
     const scalingFactor = weights ? config.scaling_factor : await this.measureScalingFactor(read);
     const json = {
       ...config,
-      _class_name: kind === "tiny" ? "AutoencoderTiny" : "AutoencoderKL",
+      _class_name: kind,
       scaling_factor: scalingFactor,
     };
     const file = "diffusion_pytorch_model.safetensors";

@@ -91,8 +91,7 @@ export async function exportDiffusionModel(
 ): Promise<void> {
   const sampleSize = height === width ? height : [height, width];
   const unetConfig = { ...unet.config, _class_name: "UNet2DConditionModel", sample_size: sampleSize };
-  const className = autoencoder.kind === "tiny" ? "AutoencoderTiny" : "AutoencoderKL";
-  const vaeConfig = { ...autoencoder.config, _class_name: className };
+  const vaeConfig = { ...autoencoder.config, _class_name: autoencoder.kind };
   const file = "diffusion_pytorch_model.safetensors";
   const networks: ExportedNetwork[] = [
     { name: "unet", folder: "arc2face", file, config: unetConfig, weights: unet.weights },

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { Value } from "../../src/graph/value.js";
 import type { Weights } from "../../src/graph/weights.js";
 import { spatialSelfAttention } from "../../src/models/attention.js";
+import { decode, encode, parseAutoencoder } from "../../src/models/autoencoder.js";
 import { downsample, resnetBlock, upsample } from "../../src/models/resnet.js";
-import { decodeTiny, encodeTiny, parseTinyAutoencoderConfig } from "../../src/models/tiny-autoencoder.js";
 import { decodeLatents, encodeImage, parseVaeConfig } from "../../src/models/vae.js";
 import { expectClose } from "../support/close.js";
 import { Feeds, need, openWeights, readJson, readTensors } from "../support/fixtures.js";
@@ -43,27 +43,15 @@ describe("autoencoders against diffusers", () => {
     for (const [key, result] of Object.entries(results)) expectClose(result, need(tensors, key), tolerance, key);
   });
 
-  it.each(["shifted", "no-attention"])("agrees for the config %s", async (name) => {
+  it.each(["shifted", "no-attention", "taesd", "dc"])("agrees for the config %s", async (name) => {
     const tensors = await readTensors(`autoencoders/${name}/parity.safetensors`);
-    const config = parseVaeConfig(await readJson(`autoencoders/${name}/config.json`));
+    const autoencoder = parseAutoencoder(await readJson(`autoencoders/${name}/config.json`));
     const weights = await openWeights(`autoencoders/${name}/diffusion_pytorch_model.safetensors`);
     const feeds = new Feeds();
-    const { mean } = encodeImage(weights, config, feeds.add("encode/in0", need(tensors, "encode/in0")));
-    const decoded = decodeLatents(weights, config, feeds.add("decode/in0", need(tensors, "decode/in0")));
+    const { mean } = encode(weights, autoencoder, feeds.add("encode/in0", need(tensors, "encode/in0")));
+    const decoded = decode(weights, autoencoder, feeds.add("decode/in0", need(tensors, "decode/in0")));
     const results = await feeds.run({ mean, decoded });
     expectClose(results.mean, need(tensors, "encode/mean"), tolerance);
-    expectClose(results.decoded, need(tensors, "decode/out"), tolerance);
-  });
-
-  it("agrees for the tiny autoencoder", async () => {
-    const tensors = await readTensors("autoencoders/taesd/parity.safetensors");
-    const config = parseTinyAutoencoderConfig(await readJson("autoencoders/taesd/config.json"));
-    const weights = await openWeights("autoencoders/taesd/diffusion_pytorch_model.safetensors");
-    const feeds = new Feeds();
-    const encoded = encodeTiny(weights, config, feeds.add("encode/in0", need(tensors, "encode/in0")));
-    const decoded = decodeTiny(weights, config, feeds.add("decode/in0", need(tensors, "decode/in0")));
-    const results = await feeds.run({ encoded, decoded });
-    expectClose(results.encoded, need(tensors, "encode/mean"), tolerance);
     expectClose(results.decoded, need(tensors, "decode/out"), tolerance);
   });
 });
