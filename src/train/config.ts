@@ -120,7 +120,7 @@ const autoencoderSchema = z.strictObject({
   loss: z
     .strictObject({
       kl: rate.default(1e-6),
-      /** Noise on the latents of an AutoencoderTiny; AutoencoderKL learns its own. */
+      /** Noise on the latents of an autoencoder that does not learn its own, as AutoencoderKL does. */
       latentNoise: z.number().positive().default(0.1),
       perceptual: z
         .strictObject({

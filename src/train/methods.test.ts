@@ -225,6 +225,19 @@ it.each([
     },
     2e-3,
   ],
+  [
+    "AutoencoderDC",
+    {
+      latent_channels: 4,
+      encoder_block_types: "ResBlock",
+      decoder_block_types: "ResBlock",
+      encoder_block_out_channels: [8, 8],
+      decoder_block_out_channels: [8, 8],
+      encoder_layers_per_block: [0, 1],
+      decoder_layers_per_block: [0, 1],
+    },
+    5e-3,
+  ],
 ])(
   "train autoencoder lowers the error of an %s, and measures the scaling factor",
   async (kind, networkConfig, peak) => {
