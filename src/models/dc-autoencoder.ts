@@ -2,43 +2,58 @@ import { z } from "zod";
 import { add, concat, div, mul, reduceMean, relu, reshape, silu, sqrt, transpose } from "../graph/operators/index.js";
 import { size, type Value } from "../graph/value.js";
 import type { Initializer, Weights } from "../graph/weights.js";
-import { fileKeys, parseConfig, perBlock, unsupported } from "./config.js";
+import { fileKeys, parseConfig, unsupported } from "./config.js";
 import { conv2d } from "./layers.js";
 
 const positive = z.int().positive();
-const widths = z.array(positive).min(2);
+const widths = z.array(positive).min(2).default([128, 256, 512, 512, 1024, 1024]);
 /** Residual blocks of each level; none at full size, if the first convolution is to halve it at once. */
 const layers = z
   .array(z.int().nonnegative())
   .refine((counts) => counts.slice(1).every((count) => count > 0), "only the first level may be without layers");
-const residual = perBlock(z.literal("ResBlock", { error: "only ResBlock is supported" }));
+const residual = z
+  .union([z.literal("ResBlock"), z.array(z.literal("ResBlock"))], { error: "only ResBlock is supported" })
+  .default("ResBlock");
 const attention = z.array(z.array(z.int())).optional();
 
 /** The `config.json` of diffusers' AutoencoderDC, without attention; defaults are diffusers' own. */
-const schema = z.strictObject({
-  ...fileKeys,
-  in_channels: positive.default(3),
-  latent_channels: positive.default(32),
-  encoder_block_types: residual,
-  decoder_block_types: residual,
-  encoder_block_out_channels: widths,
-  decoder_block_out_channels: widths,
-  encoder_layers_per_block: layers,
-  decoder_layers_per_block: layers,
-  scaling_factor: z.number().positive().default(1),
-  /** Of attention blocks, which are not supported. */
-  attention_head_dim: positive.optional(),
-  encoder_qkv_multiscales: attention,
-  decoder_qkv_multiscales: attention,
-  encoder_out_shortcut: unsupported(true),
-  decoder_in_shortcut: unsupported(true),
-  downsample_block_type: unsupported("pixel_unshuffle"),
-  upsample_block_type: unsupported("pixel_shuffle"),
-  decoder_norm_types: unsupported("rms_norm"),
-  decoder_act_fns: unsupported("silu"),
-  decoder_conv_act_fn: unsupported("relu"),
-  shift_factor: unsupported(0, null),
-});
+const schema = z
+  .strictObject({
+    ...fileKeys,
+    in_channels: positive.default(3),
+    latent_channels: positive.default(32),
+    encoder_block_types: residual,
+    decoder_block_types: residual,
+    encoder_block_out_channels: widths,
+    decoder_block_out_channels: widths,
+    encoder_layers_per_block: layers.default([2, 2, 2, 3, 3, 3]),
+    decoder_layers_per_block: layers.default([3, 3, 3, 3, 3, 3]),
+    scaling_factor: z.number().positive().default(1),
+    /** Of attention blocks, which are not supported. */
+    attention_head_dim: positive.optional(),
+    encoder_qkv_multiscales: attention,
+    decoder_qkv_multiscales: attention,
+    encoder_out_shortcut: unsupported(true),
+    decoder_in_shortcut: unsupported(true),
+    downsample_block_type: unsupported("pixel_unshuffle"),
+    upsample_block_type: unsupported("pixel_shuffle"),
+    decoder_norm_types: unsupported("rms_norm"),
+    decoder_act_fns: unsupported("silu"),
+    decoder_conv_act_fn: unsupported("relu"),
+    shift_factor: unsupported(0, null),
+  })
+  .superRefine((config, context) => {
+    for (const part of ["encoder", "decoder"] as const) {
+      const channels = config[`${part}_block_out_channels`];
+      const refuse = (message: string) => context.addIssue({ code: "custom", message: `${part}: ${message}` });
+      if (config[`${part}_layers_per_block`].length !== channels.length) refuse("widths and layers are not as many");
+      if (channels.length !== config.encoder_block_out_channels.length) refuse("it has not the encoder's levels");
+      if (channels.some((width) => width % 4 !== 0)) refuse("widths must be multiples of 4");
+      if (channels.at(-1)! % config.latent_channels !== 0) refuse("its last width is no multiple of latent_channels");
+      const isFitting = (width: number, i: number) => i === 0 || (4 * channels[i - 1]!) % width === 0;
+      if (!channels.every(isFitting)) refuse("4 times each width must be a multiple of the next");
+    }
+  });
 
 export type DcAutoencoderConfig = z.output<typeof schema>;
 
