@@ -12,11 +12,18 @@ export const trainAutoencoderCommand = command({
   options: {
     ...trainOptions,
     start: optional("--start <folder>", "model folder whose vae/ is trained on; default random weights", text),
+    near: optional(
+      "--near <folder>",
+      "model folder whose vae/ has the latents to resemble (loss.near in the recipe)",
+      text,
+    ),
   },
   details: "Example: arc2face train autoencoder --config recipes/mini/autoencoder.json --data faces --out out/vae",
-  async run(_, { config: path, start: folder, ...options }, context) {
+  async run(_, { config: path, start, near, ...options }, context) {
     const config = await readTrainConfig("autoencoder", path);
-    const start = folder === undefined ? undefined : await openAutoencoder(folder, cacheFolder());
-    await runWithProgress(options, context, (all) => trainAutoencoder(config, start, all));
+    const open = async (folder: string | undefined) =>
+      folder === undefined ? undefined : await openAutoencoder(folder, cacheFolder());
+    const others = { start: await open(start), near: await open(near) };
+    await runWithProgress(options, context, (all) => trainAutoencoder(config, others, all));
   },
 });

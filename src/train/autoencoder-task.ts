@@ -2,16 +2,18 @@ import type { FaceRows } from "../data/dataset.js";
 import { InputError } from "../errors.js";
 import { packRgb } from "../face/network-input.js";
 import { exportOnnx, type GraphInterface } from "../graph/export.js";
-import { add, clip, exp, mul } from "../graph/operators/index.js";
+import { add, clip, exp, mul, reduceMean, sub } from "../graph/operators/index.js";
 import { floats, input, type Value } from "../graph/value.js";
+import { FileWeights, Weights } from "../graph/weights.js";
 import { type Image, image, mirrorImage } from "../image/image.js";
 import { toImages } from "../image/network-output.js";
 import { contactSheet } from "../image/sheet.js";
-import { type Autoencoder, decode, encode, latentFactor } from "../models/autoencoder.js";
+import { type Autoencoder, decode, encode, latentFactor, toDiffusionScale } from "../models/autoencoder.js";
 import { Session } from "../runtime/session.js";
 import type { TorchGenerator } from "../tensor/random.js";
 import type { SafetensorsFile } from "../tensor/safetensors.js";
 import type { Tensor } from "../tensor/tensor.js";
+import type { FrozenAutoencoder } from "./diffusion-networks.js";
 import { type ExportDType, exportModel } from "./export.js";
 import { arcFaceInFfhq, klLoss, l1Loss, perceptualLoss, resample } from "./losses.js";
 import type { Objective } from "./step-graph.js";
@@ -33,6 +35,8 @@ export interface AutoencoderTaskOptions {
         readonly crop: "whole" | "face";
       }
     | undefined;
+  /** An autoencoder whose latents ours are to resemble, so that what was trained on them goes over easily. */
+  readonly near?: { readonly autoencoder: FrozenAutoencoder; readonly weight: number } | undefined;
   /** Images on the sheet. */
   readonly samples: { readonly count: number };
   readonly exportDType: ExportDType;
@@ -59,7 +63,7 @@ export class AutoencoderTask implements TrainingTask {
     private readonly weights: TrainableWeights,
     private readonly options: AutoencoderTaskOptions,
   ) {
-    const { batchSize, klWeight, latentNoise, perceptual } = options;
+    const { batchSize, klWeight, latentNoise, perceptual, near } = options;
     const { sizePx } = dataset.index;
     const factor = latentFactor(autoencoder);
     if (sizePx % factor !== 0) {
@@ -72,11 +76,17 @@ export class AutoencoderTask implements TrainingTask {
     const l1 = l1Loss(decoded, images);
     const kl = klLoss(mean, logvar);
     const seen = perceptual && this.perceptualDistance(decoded, images, perceptual);
-    const reconstruction = perceptual && seen ? add(l1, mul(seen, perceptual.weight)) : l1;
+    const distance = near && latentDistance(mean, images, near.autoencoder);
+    const terms = [
+      l1,
+      mul(kl, klWeight),
+      ...(perceptual && seen ? [mul(seen, perceptual.weight)] : []),
+      ...(near && distance ? [mul(distance, near.weight)] : []),
+    ];
     this.objective = {
       inputs: [images, noise],
-      loss: add(reconstruction, mul(kl, klWeight)),
-      metrics: { l1, kl, ...(seen && { perceptual: seen }) },
+      loss: terms.reduce((sum, term) => add(sum, term)),
+      metrics: { l1, kl, ...(seen && { perceptual: seen }), ...(distance && { near: distance }) },
     };
   }
 
@@ -190,4 +200,11 @@ export class AutoencoderTask implements TrainingTask {
     const trained = this.parameters.map(({ value }) => value);
     return Session.load(exportOnnx({ inputs: [images, ...trained], outputs: { mean, pixels } }));
   }
+}
+
+/** Mean squared distance of latents to those of a frozen autoencoder, both of about unit variance, float []. */
+function latentDistance(latents: Value, images: Value, frozen: FrozenAutoencoder): Value {
+  const { mean } = encode(new Weights(new FileWeights(frozen.weights)), frozen, images);
+  const difference = sub(latents, toDiffusionScale(frozen, mean));
+  return reduceMean(mul(difference, difference));
 }

@@ -122,6 +122,8 @@ const autoencoderSchema = z.strictObject({
       kl: rate.default(1e-6),
       /** Noise on the latents of an autoencoder that does not learn its own, as AutoencoderKL does. */
       latentNoise: z.number().positive().default(0.1),
+      /** Weight of the squared distance to another autoencoder's latents, on the scale of diffusion. */
+      near: rate.optional(),
       perceptual: z
         .strictObject({
           network: onnx,

@@ -253,13 +253,17 @@ it.each([
       exportDType: "f16",
     };
     const losses: number[] = [];
-    const { model } = await trainAutoencoder(parseTrainConfig("autoencoder", config, "recipe"), undefined, {
-      data: [data],
-      out: join(folder, kind),
-      resume: false,
-      version: "test",
-      onProgress: ({ loss }) => losses.push(loss),
-    });
+    const { model } = await trainAutoencoder(
+      parseTrainConfig("autoencoder", config, "recipe"),
+      {},
+      {
+        data: [data],
+        out: join(folder, kind),
+        resume: false,
+        version: "test",
+        onProgress: ({ loss }) => losses.push(loss),
+      },
+    );
     expect(losses.at(-1)).toBeLessThan(0.7 * (losses[0] as number));
     const weights = await openSafetensors(join(model as string, "vae/diffusion_pytorch_model.safetensors"));
     expect(new Set([...weights.entries.values()].map(({ dtype }) => dtype))).toEqual(new Set(["f16"]));
@@ -279,15 +283,48 @@ it.each([
   },
 );
 
+it("brings an autoencoder's latents near another's", async () => {
+  const near = await openAutoencoder(fixture("tiny"), join(folder, "cache"));
+  const config = {
+    ...recipe,
+    steps: 60,
+    accumulate: 1,
+    batchSize: 4,
+    learningRate: { peak: 5e-3, shape: "cosine" },
+    autoencoder: near.config,
+    // So heavy that it is nearly all of the loss.
+    loss: { near: 100 },
+  };
+  const losses: number[] = [];
+  const options = { data: [data], out: join(folder, "near"), resume: false, version: "test" };
+  await trainAutoencoder(
+    parseTrainConfig("autoencoder", config, "recipe"),
+    { near },
+    { ...options, onProgress: ({ loss }) => losses.push(loss) },
+  );
+  expect(losses.at(-1)).toBeLessThan(0.5 * (losses[0] as number));
+
+  const without = parseTrainConfig("autoencoder", { ...config, loss: {} }, "recipe");
+  await expect(trainAutoencoder(without, { near }, options)).rejects.toThrow(/loss.near in the recipe and --near/);
+  const other = { ...config, autoencoder: { ...config.autoencoder, latent_channels: 8 } };
+  await expect(trainAutoencoder(parseTrainConfig("autoencoder", other, "recipe"), { near }, options)).rejects.toThrow(
+    "latents of 8 channels at 1/4 of the size cannot resemble latents of 4 channels at 1/4 of the size",
+  );
+});
+
 it("trains the decoder of an autoencoder on, whose latents stay as they are", async () => {
   const start = await openAutoencoder(fixture("tiny"), join(folder, "cache"));
   const config = { ...recipe, parameters: [{ match: "vae.encoder.*", freeze: true }], loss: { kl: 0 } };
-  const { model } = await trainAutoencoder(parseTrainConfig("autoencoder", config, "recipe"), start, {
-    data: [data],
-    out: join(folder, "decoder"),
-    resume: false,
-    version: "test",
-  });
+  const { model } = await trainAutoencoder(
+    parseTrainConfig("autoencoder", config, "recipe"),
+    { start },
+    {
+      data: [data],
+      out: join(folder, "decoder"),
+      resume: false,
+      version: "test",
+    },
+  );
   const after = await openAutoencoder(model as string, join(folder, "cache"));
   expect(after.config).toEqual(start.config);
   const both = async (name: string) =>
@@ -298,6 +335,6 @@ it("trains the decoder of an autoencoder on, whose latents stay as they are", as
   expect(changed).not.toEqual(old);
   const nothing = parseTrainConfig("autoencoder", config, "recipe");
   await expect(
-    trainAutoencoder(nothing, undefined, { data: [data], out: join(folder, "none"), resume: false, version: "test" }),
+    trainAutoencoder(nothing, {}, { data: [data], out: join(folder, "none"), resume: false, version: "test" }),
   ).rejects.toThrow(/describes no autoencoder/);
 });

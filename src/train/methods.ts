@@ -9,6 +9,7 @@ import { importOnnx } from "../graph/import.js";
 import type { Dims } from "../graph/value.js";
 import { hashFile } from "../hub/hash.js";
 import { resolveFile } from "../hub/resolve.js";
+import { type Autoencoder, latentFactor } from "../models/autoencoder.js";
 import type { ProjectionConfig } from "../models/projection.js";
 import { AutoencoderTask } from "./autoencoder-task.js";
 import type { Arc2FaceConfig, AutoencoderConfig, BaseConfig, DistillConfig, RunConfig } from "./config.js";
@@ -41,15 +42,20 @@ export interface TrainOptions extends RunOptions {
 /**
  * Trains the perceptual autoencoder of the base models. Source: Arc2Face §3.2; Rombach 2022 §3.1.
  * @param start what to train on; absent: from random weights
- * @throws InputError unless the recipe describes an autoencoder, or one is given to start from
+ * @param near  whose latents to resemble, with the weight of `loss.near`
+ * @throws InputError unless the recipe describes an autoencoder, or one is given to start from; if `near` and `loss.near` do
+ *                    not come together, or its latents have another shape
  */
 export async function trainAutoencoder(
   config: AutoencoderConfig,
-  start: FrozenAutoencoder | undefined,
+  { start, near }: { start?: FrozenAutoencoder | undefined; near?: FrozenAutoencoder | undefined },
   options: TrainOptions,
 ): Promise<RunResult> {
   const autoencoder = start ?? config.autoencoder;
   if (!autoencoder) throw new InputError("the recipe describes no autoencoder; add it, or give one to start from");
+  if (near ? config.loss.near === undefined : config.loss.near !== undefined)
+    throw new InputError("latents near another autoencoder's take both loss.near in the recipe and --near");
+  if (near) requireSameLatents(autoencoder, near);
   return withDataset(config, options, async (dataset) => {
     const { perceptual, kl, latentNoise } = config.loss;
     const size = perceptual?.sizePx ?? dataset.index.sizePx;
@@ -59,15 +65,24 @@ export async function trainAutoencoder(
       klWeight: kl,
       latentNoise,
       perceptual: perceptual && network && { ...perceptual, network: network.graph },
+      near: near && { autoencoder: near, weight: config.loss.near ?? 0 },
       samples: config.samples,
       exportDType: config.exportDType,
     });
     const hashes: Record<string, string> = {
       ...(network && { perceptual: network.sha256 }),
       ...(start && { start: await hashFile(start.weights.path, "sha256") }),
+      ...(near && { near: await hashFile(near.weights.path, "sha256") }),
     };
     return { task, method: "autoencoder", hashes };
   });
+}
+
+function requireSameLatents(a: Autoencoder, b: Autoencoder): void {
+  const [shape, other] = [a, b].map(
+    (one) => `${one.config.latent_channels} channels at 1/${latentFactor(one)} of the size`,
+  );
+  if (shape !== other) throw new InputError(`latents of ${shape} cannot resemble latents of ${other}`);
 }
 
 /**
