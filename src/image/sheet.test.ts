@@ -52,6 +52,16 @@ describe("contactSheet", () => {
     expect(pixel(sheet, 140, 50)).toEqual(blue);
   });
 
+  test("keeps both ends of a caption that does not fit", async () => {
+    const pixels = async (caption: string) =>
+      (await contactSheet([{ image: solidImage(80, 80, red), caption }], { gutterPx: 10 })).data;
+    const middle = "x".repeat(40);
+    const sheet = await pixels(`1${middle}1`);
+    expect(await pixels(`1${middle}2`)).not.toEqual(sheet);
+    expect(await pixels(`2${middle}1`)).not.toEqual(sheet);
+    expect(await pixels(`1${middle}x1`)).toEqual(sheet);
+  });
+
   test("refuses no images and sizes out of range", async () => {
     const entry = { image: solidImage(9, 9, red) };
     await expect(contactSheet([])).rejects.toThrow(InputError);

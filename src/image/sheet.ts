@@ -6,7 +6,7 @@ import { element, escapeXml, svgDocument } from "./svg.js";
 
 export interface SheetEntry {
   image: Image;
-  /** One line below the image; what does not fit is cut, with an ellipsis. */
+  /** One line below the image; what does not fit in smaller letters is left out of its middle, since names differ at their ends. */
   caption?: string;
 }
 
@@ -22,6 +22,7 @@ export interface SheetOptions {
 }
 
 const captionSizePx = 13;
+const leastCaptionSizePx = 10;
 const captionHeightPx = 20;
 /** Of common sans-serif fonts, the mean width of a character in heights. */
 const characterWidth = 0.56;
@@ -81,14 +82,20 @@ function paste(sheet: Image, source: Image, left: number, top: number): void {
 
 function captionText(caption: string, left: number, top: number, widthPx: number, [r, g, b]: Rgb): string {
   const characters = [...caption];
-  const most = Math.max(1, Math.floor(widthPx / (captionSizePx * characterWidth)));
-  const shown = characters.length <= most ? caption : `${characters.slice(0, most - 1).join("")}…`;
+  const fittingPx = widthPx / (characters.length * characterWidth);
+  const sizePx = Math.max(leastCaptionSizePx, Math.min(captionSizePx, fittingPx));
+  const kept = Math.max(0, Math.floor(widthPx / (sizePx * characterWidth)) - 1);
+  const first = Math.ceil(kept / 2);
+  const isCut = fittingPx < leastCaptionSizePx;
+  const shown = isCut
+    ? [...characters.slice(0, first), "…", ...characters.slice(characters.length - (kept - first))].join("")
+    : caption;
   const light = 0.299 * r + 0.587 * g + 0.114 * b > 127;
   const attributes = {
     x: left + widthPx / 2,
     y: top + captionHeightPx - 5,
     "text-anchor": "middle",
-    "font-size": captionSizePx,
+    "font-size": Number(sizePx.toFixed(1)),
     fill: light ? "#1a1a1a" : "#f2f2f2",
   };
   return element("text", attributes, escapeXml(shown));
