@@ -60,6 +60,8 @@ describe("contactSheet", () => {
     expect(await pixels(`1${middle}2`)).not.toEqual(sheet);
     expect(await pixels(`2${middle}1`)).not.toEqual(sheet);
     expect(await pixels(`1${middle}x1`)).toEqual(sheet);
+    // A little too long: smaller letters, and all of it.
+    expect(await pixels("123456_89012")).not.toEqual(await pixels("123456789012"));
   });
 
   test("refuses no images and sizes out of range", async () => {

@@ -53,7 +53,8 @@ export async function trainAutoencoder(
 ): Promise<RunResult> {
   const autoencoder = start ?? config.autoencoder;
   if (!autoencoder) throw new InputError("the recipe describes no autoencoder; add it, or give one to start from");
-  if (near ? config.loss.near === undefined : config.loss.near !== undefined)
+  const { near: weight } = config.loss;
+  if ((near === undefined) !== (weight === undefined))
     throw new InputError("latents near another autoencoder's take both loss.near in the recipe and --near");
   if (near) requireSameLatents(autoencoder, near);
   return withDataset(config, options, async (dataset) => {
@@ -65,7 +66,7 @@ export async function trainAutoencoder(
       klWeight: kl,
       latentNoise,
       perceptual: perceptual && network && { ...perceptual, network: network.graph },
-      near: near && { autoencoder: near, weight: config.loss.near ?? 0 },
+      near: near && weight !== undefined ? { autoencoder: near, weight } : undefined,
       samples: config.samples,
       exportDType: config.exportDType,
     });
