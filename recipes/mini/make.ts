@@ -8,7 +8,7 @@
  * datasets, the runs with their logs and sample sheets, and `mini/`, the model folder; with `--quick` also `mini-quick/`,
  * which is `mini` distilled to 4 steps.
  */
-import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { arc2face, recipePath, script } from "./arc2face.js";
 
@@ -43,23 +43,15 @@ for (const { name, options } of datasets) {
   arc2face("dataset", "prepare", join(faces, name), "--out", at(name), "--size", "128", ...options);
 }
 train("autoencoder", "autoencoder", datasets);
-for (const { name } of datasets) {
-  const { latents } = JSON.parse(readFileSync(at(name, "dataset.json"), "utf8"));
-  if (!latents) arc2face("dataset", "encode", at(name), "--autoencoder", at("autoencoder", "model"), "--mirror");
+const autoencoder = ["--autoencoder", at("autoencoder", "model")];
+function encode(sets: readonly { name: string }[]) {
+  for (const { name } of sets) {
+    const { latents } = JSON.parse(readFileSync(at(name, "dataset.json"), "utf8"));
+    if (!latents) arc2face("dataset", "encode", at(name), ...autoencoder, "--mirror");
+  }
 }
-train("autoencoder", "decoder", datasets, "--start", at("autoencoder", "model"));
-
-// The second phase decodes with the sharper decoder. Its latents are the same, but known by their file's hash: once they
-// are computed anew, the first phase would refuse them.
-const start = at("start");
-if (!existsSync(start)) {
-  train("base", "base", datasets, "--autoencoder", at("autoencoder", "model"));
-  const partial = `${start}.partial`;
-  rmSync(partial, { recursive: true, force: true });
-  cpSync(at("base", "model"), partial, { recursive: true });
-  cpSync(at("decoder", "model", "vae"), join(partial, "vae"), { recursive: true });
-  renameSync(partial, start);
-}
+encode(datasets);
+train("base", "base", datasets, ...autoencoder);
 for (const { name, from, options } of derived) {
   if (existsSync(at(name, "dataset.json"))) continue;
   const [command, source] = from;
@@ -71,11 +63,9 @@ for (const { name, from, options } of derived) {
  * `identity.json`, `own-images.json` and `distill.json` have the pseudo-prompts of these in this order.
  */
 const people = [...datasets.filter(({ name }) => name !== "generated"), ...derived];
-if (!existsSync(at("identity", "run.json"))) {
-  for (const { name } of people) arc2face("dataset", "encode", at(name), "--autoencoder", start, "--mirror");
-}
+encode(derived);
 const mapped = at("start-with-map");
-if (!existsSync(mapped)) script("fit-identity-map", start, mapped, ...people.map(({ name }) => at(name)));
+if (!existsSync(mapped)) script("fit-identity-map", at("base", "model"), mapped, ...people.map(({ name }) => at(name)));
 train("arc2face", "identity", people, "--start", mapped);
 if (!existsSync(at("features", "seen.onnx"))) script("fit-features", at("features"), at("ffhq"));
 train("arc2face", "own-images", people, "--start", at("identity", "model"));

@@ -6,9 +6,7 @@ import { type Method, parseTrainConfig, readTrainConfig } from "./config.js";
 const recipes = join(import.meta.dirname, "../../recipes");
 const methods: Record<string, Method> = {
   "mini/autoencoder.json": "autoencoder",
-  "mini/autoencoder-dc.json": "autoencoder",
   "mini/base.json": "base",
-  "mini/decoder.json": "autoencoder",
   "mini/distill.json": "distill",
   "mini/identity.json": "arc2face",
   "mini/own-images.json": "arc2face",
