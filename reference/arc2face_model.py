@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from diffusers import AutoencoderDC, AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -20,10 +20,13 @@ OFFICIAL_MANIFEST = {
 }
 
 
+Autoencoder = AutoencoderKL | AutoencoderTiny | AutoencoderDC
+
+
 class Arc2FaceModel(NamedTuple):
     unet: UNet2DConditionModel
     encoder: CLIPTextModel
-    vae: AutoencoderKL | AutoencoderTiny
+    vae: Autoencoder
     scheduler_config: dict
     manifest: dict
 
@@ -39,9 +42,9 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Arc2FaceMode
     )
 
 
-def load_vae(folder: Path, dtype: torch.dtype) -> AutoencoderKL | AutoencoderTiny:
+def load_vae(folder: Path, dtype: torch.dtype) -> Autoencoder:
     kind = json.loads((folder / "config.json").read_text()).get("_class_name")
-    cls = AutoencoderTiny if kind == "AutoencoderTiny" else AutoencoderKL
+    cls = {"AutoencoderTiny": AutoencoderTiny, "AutoencoderDC": AutoencoderDC}.get(kind, AutoencoderKL)
     return cls.from_pretrained(folder, torch_dtype=dtype).eval()
 
 

@@ -72,8 +72,8 @@ class Run:
         return (self.spent + monotonic() - self.start_time) / 60
 
     def step(self) -> None:
-        own, networks, loss_of = self.recipe["loss"]["identity"], self.working, F.cosine_similarity
-        count, images = self.arguments.batch, own["images"]
+        options, networks = self.recipe["loss"]["identity"], self.working
+        count, images = self.arguments.batch, options["images"]
         clean, faces, tokens = self.data.batch(count)
         faces = F.normalize(faces + self.recipe["embeddingNoise"] * torch.randn_like(faces) / faces.shape[1] ** 0.5, dim=1)
         dropped = torch.rand(count) < self.recipe["identityDropout"]
@@ -89,9 +89,9 @@ class Run:
         predicted = ((alpha * noisy - sigma * velocity)[:images] / self.scaling_factor).bfloat16()
         decoded = self.vae.decode(predicted.contiguous(memory_format=torch.channels_last)).sample
         crops = (self.crop[0] @ decoded @ self.crop[1].t()).contiguous(memory_format=torch.channels_last)
-        is_seen = ((timesteps < own["belowTimestep"]) & ~dropped)[:images].float()
-        identity = ((1 - loss_of(self.recogniser(crops).float(), faces[:images])) * is_seen).mean()
-        (denoising + own["weight"] * identity).backward()
+        is_seen = ((timesteps < options["belowTimestep"]) & ~dropped)[:images].float()
+        identity = ((1 - F.cosine_similarity(self.recogniser(crops).float(), faces[:images])) * is_seen).mean()
+        (denoising + options["weight"] * identity).backward()
         self.update()
         self.losses.append((denoising.item(), identity.item()))
 

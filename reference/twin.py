@@ -99,10 +99,7 @@ def load_autoencoder(folder: Path) -> tuple[nn.Module, float]:
     """The frozen autoencoder of a model folder, and its scaling factor."""
     config = json.loads((folder / VAE / "config.json").read_text())
     kind = config.pop("_class_name")
-    if kind == "AutoencoderDC":
-        vae = new_dc_autoencoder(config)
-    else:
-        vae = AutoencoderTiny(**config)
+    vae = new_dc_autoencoder(config) if kind == "AutoencoderDC" else AutoencoderTiny(**config)
     vae.load_state_dict({name: value.float() for name, value in load_file(folder / VAE / WEIGHTS).items()})
     return vae.eval().requires_grad_(False).to(memory_format=torch.channels_last), config["scaling_factor"]
 
